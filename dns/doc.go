@@ -1,0 +1,21 @@
+// Package dns says where a name points, and whether that is still us.
+//
+// It has two halves. The [Resolver] asks: a batch of names in by an iterator, one [Answer] a name out by a function,
+// in the order of completion. [Networks.Judge] decides: a pure function of one Answer and of what is ours, which
+// returns the [Ownership] with its evidence in plain words and every rule that it tried.
+//
+// What the Resolver promises:
+//   - A and AAAA of every name are asked, always both; a clean name costs these two queries and no more.
+//   - A reply is believed only if it comes from the server that was asked, with the ID and the question that were
+//     sent (RFC 5452 §9.1). Anything else is dropped and the wait goes on.
+//   - A truncated reply is asked again over TCP (RFC 7766 §5).
+//   - A query that got no usable reply is sent to the next resolver first, then again, at most Attempts times.
+//   - Only records of the answer section whose owner is reached from the asked name through CNAMEs count: glue and
+//     additional records never do. A chain that returns to itself, or is longer than 16 names, ends as a loop.
+//   - ::ffff:a.b.c.d counts as a.b.c.d. /etc/hosts, search domains and the operating system's resolver have no say.
+//   - Every query has its deadline, every reply its limit of 64 KiB; a cancelled context ends the wait at once.
+//   - As many answers as names, whatever happens: what was cut short is [StatusCanceled].
+//
+// The Judge follows the order of the verdicts that docs/codes.md lists, and never guesses: what cannot be told is
+// [Unknown]. It knows nothing of certificates or of policy.
+package dns
