@@ -1,0 +1,143 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"certscan/dns"
+	"certscan/probe"
+	"certscan/triage"
+)
+
+func explained(t *testing.T, r triage.Result, width int) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Explain(&out, r, width); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// intricate is a name of which there is much to tell.
+func intricate() triage.Result {
+	r := expiring()
+	f := &r.Facts
+	f.Domain.Owner, f.Domain.Tags = "Acme Ltd", []string{"shop", "vip"}
+	f.Domain.SANs = []string{"www.xn--e1afmkfd.xn--p1ai"}
+	f.DNS.CNAMEs = []string{"edge.example.net", "edge7.example.net"}
+	f.DNS.AAAA = dns.Reply{
+		Status: dns.StatusServFail, Server: f.DNS.A.Server, Attempts: 3, Elapsed: 5200 * time.Millisecond,
+		EDE: []dns.EDE{{Code: 9, Text: "no SEP matching the DS found for xn--e1afmkfd.xn--p1ai."}, {Code: 4711}},
+	}
+	f.DNS.CheckingDisabled = dns.Reply{Status: dns.StatusNoData, Server: f.DNS.A.Server, Attempts: 1, Elapsed: 9 * time.Millisecond}
+	f.Probes[0].TLS.ClientCert = true
+	f.Probes[0].TLS.Trust, f.Probes[0].TLS.TrustDetail = probe.ChainUntrusted, "issuer not sent"
+	f.Probes[0].HTTP.Redirects = []string{"https://xn--e1afmkfd.xn--p1ai/start", "https://www.example.com/" + hostile}
+	f.Probes[0].HTTP.Server = "nginx"
+	refused := observation("xn--e1afmkfd.xn--p1ai", "[2001:db8::7]:443", nil)
+	refused.Err = &probe.Error{Step: probe.StepDial, Code: probe.CodeRefused, Detail: "connect: connection refused"}
+	f.Probes = append(f.Probes, refused)
+	f.Names = []triage.NameFacts{{
+		Name: "www.xn--e1afmkfd.xn--p1ai", DNS: *answer("www.xn--e1afmkfd.xn--p1ai", "203.0.113.7"), Covered: true,
+		Owner: dns.Ownership{
+			Verdict: dns.Parked, Confidence: dns.High, Evidence: []string{"A 203.0.113.7 is in 203.0.113.0/24, ours"},
+			Tried: []dns.Rule{{Name: "parked", Matched: true, Why: "all of 203.0.113.7 are ours"}},
+		},
+	}}
+	r.Findings = append(r.Findings, triage.Finding{
+		Code: triage.DownPartly, Severity: triage.Warn, Priority: triage.P2,
+		Message: "2001:db8::7 refuses connections", Action: triage.ActionInvestigate, Address: "2001:db8::7",
+	})
+	return r
+}
+
+func TestExplainGolden(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{0, 80, 120} {
+		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			t.Parallel()
+			checkGolden(t, fmt.Sprintf("explain-%d", width), []byte(explained(t, intricate(), width)))
+		})
+	}
+	checkGolden(t, "explain-probe", []byte(explained(t, probed(), 80)))
+}
+
+// probed is a name whose DNS was not asked.
+func probed() triage.Result {
+	r := expiring()
+	r.Facts.DNS, r.Facts.Owner, r.Findings, r.Severity = nil, nil, nil, triage.OK
+	r.Facts.Probes[0].Target.Via = probe.ViaGiven
+	return r
+}
+
+func TestExplainTellsEveryRule(t *testing.T) {
+	t.Parallel()
+	r := intricate()
+	out := explained(t, r, 0)
+	for _, rule := range r.Facts.Owner.Tried {
+		if !strings.Contains(out, rule.Why) {
+			t.Errorf("the reason of %s is missing", rule.Name)
+		}
+	}
+	for _, want := range []string{"no  cert_expired", "yes cert_expiring", "yes parked", "no  dangling"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestExplainSanitisesAndFits(t *testing.T) {
+	t.Parallel()
+	r := intricate()
+	f := &r.Facts
+	long := strings.Repeat(hostile+"例え ", 30)
+	f.Domain.Display, f.Domain.Manager, f.Domain.Invalid, f.Failure = hostile, long, hostile, hostile
+	f.DNS.A.EDE = []dns.EDE{{Code: 1, Text: long}}
+	f.DNS.CNAMEs = []string{hostile}
+	f.Owner.Evidence = []string{long}
+	f.Owner.Tried = []dns.Rule{{Name: hostile, Why: hostile}}
+	f.Probes[0].TLS.Chain[0].Names = []string{long, hostile}
+	f.Probes[0].TLS.Chain[1].CommonName = long
+	f.Probes[0].HTTP.Server, f.Probes[0].TLS.Cipher = hostile, hostile
+	f.Probes[1].Err.Detail = long
+	f.Names[0].Name = hostile
+	r.Findings[0].Message, r.Findings[0].Name = long, hostile
+	r.Tried = []triage.Rule{{Name: hostile, Why: long}}
+	for _, width := range []int{0, 20, 40, 80} {
+		for line := range strings.Lines(explained(t, r, width)) {
+			line = strings.TrimSuffix(line, "\n")
+			if terminal(line, lineRunes*2) != line {
+				t.Fatalf("width %d: not sanitised: %q", width, line)
+			}
+			if width > 0 && cells(line) > width {
+				t.Errorf("width %d: %d cells: %q", width, cells(line), line)
+			}
+		}
+	}
+}
+
+func TestExplainOfNothing(t *testing.T) {
+	t.Parallel()
+	out := explained(t, triage.Result{}, 80)
+	for _, want := range []string{"DNS: not asked", "Endpoints: none was dialled", "Ownership: not judged", "Findings: none"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if err := Explain(closedPipe{}, triage.Result{}, 80); !errors.Is(err, errClosed) {
+		t.Errorf("closed pipe: %v", err)
+	}
+}
+
+func TestFailuresHaveWords(t *testing.T) {
+	t.Parallel()
+	for _, code := range probe.ErrorCodes {
+		if failureMeaning(string(code)) == "" {
+			t.Errorf("no words for %s", code)
+		}
+	}
+}

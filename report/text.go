@@ -1,0 +1,169 @@
+package report
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// How many characters a sink takes at most, so that one certificate cannot fill a screen: a cell, and a line of an
+// explanation, which joins several texts.
+const (
+	cellRunes = 512
+	lineRunes = 8192
+)
+
+const hexDigits = "0123456789abcdef"
+
+// Terminal returns s fit for a terminal: every control, format, separator and unassigned character becomes a visible
+// escape (\x1b, \u202e, \U000e0001), every byte that is not UTF-8 becomes \xff, and what is longer than 512 characters
+// is cut and ends in "…". Backslashes stay as they are, so that applying it twice changes nothing more.
+func Terminal(s string) string { return terminal(s, cellRunes) }
+
+func terminal(s string, limit int) string {
+	if len(s) <= limit && plainASCII(s) {
+		return s
+	}
+	var b strings.Builder
+	runes := 0
+	for i, r := range s {
+		piece := visible(s, i, r)
+		runes += utf8.RuneCountInString(piece)
+		if runes >= limit && !fits(s[i:], limit-runes+utf8.RuneCountInString(piece)) {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
+}
+
+// fits reports whether all of s takes at most limit characters once escaped.
+func fits(s string, limit int) bool {
+	for i, r := range s {
+		if limit -= utf8.RuneCountInString(visible(s, i, r)); limit < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// visible returns the form in which a terminal may see the rune r that stands at s[i].
+func visible(s string, i int, r rune) string {
+	if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
+		return string([]byte{'\\', 'x', hexDigits[s[i]>>4], hexDigits[s[i]&15]})
+	}
+	switch {
+	case !hidden(r):
+		return string(r)
+	case r < utf8.RuneSelf:
+		return string(appendHex([]byte(`\x`), r, 2))
+	case r <= 0xFFFF:
+		return string(appendHex([]byte(`\u`), r, 4))
+	default:
+		return string(appendHex([]byte(`\U`), r, 8))
+	}
+}
+
+// appendJSON appends s as a JSON string (RFC 8259 §7). Beside what JSON demands, hidden characters are escaped, so that
+// raw JSON is safe on a terminal and in JavaScript; what is not UTF-8 becomes U+FFFD.
+func appendJSON(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf && c >= ' ' && c != '"' && c != '\\' && c != 0x7F {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && !hidden(r) && (r != utf8.RuneError || size > 1) {
+			i += size
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendEscape(dst, r)
+		i += size
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+// appendEscape appends r as a JSON escape; U+FFFD alone stands for itself.
+func appendEscape(dst []byte, r rune) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r == '\n':
+		return append(dst, '\\', 'n')
+	case r == '\t':
+		return append(dst, '\\', 't')
+	case r == '\r':
+		return append(dst, '\\', 'r')
+	case r == utf8.RuneError:
+		return append(dst, "\uFFFD"...)
+	case r > 0xFFFF: // a surrogate pair (RFC 8259 §7)
+		r -= 0x10000
+		dst = appendHex(append(dst, '\\', 'u'), 0xD800+r>>10, 4)
+		return appendHex(append(dst, '\\', 'u'), 0xDC00+r&0x3FF, 4)
+	default:
+		return appendHex(append(dst, '\\', 'u'), r, 4)
+	}
+}
+
+// appendHex appends r in lower-case hexadecimal of a fixed number of digits.
+func appendHex(dst []byte, r rune, digits int) []byte {
+	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[r>>shift&15])
+	}
+	return dst
+}
+
+// hidden reports whether r could act on a reader instead of being read: controls (C0, DEL, C1), format characters
+// (bidirectional and zero-width controls, tags), line and paragraph separators, and whatever Unicode has not assigned.
+func hidden(r rune) bool { return !unicode.IsGraphic(r) }
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7F {
+			return false
+		}
+	}
+	return true
+}
+
+// cells returns the number of terminal cells that s takes; colour sequences of our own take none.
+func cells(s string) int {
+	if plainASCII(s) {
+		return len(s)
+	}
+	return twwidth.WidthNoCache(s)
+}
+
+// fit cuts s to at most width cells and marks the cut with "…"; a width of 0 or less gives "". s must be sanitised.
+func fit(s string, width int) string {
+	if width <= 0 {
+		return ""
+	}
+	if cells(s) <= width {
+		return s
+	}
+	return s[:prefix(s, width-cells("…"))] + "…"
+}
+
+// prefix returns the length in bytes of the longest start of s that takes at most width cells.
+func prefix(s string, width int) int {
+	for i, r := range s {
+		if width -= cells(string(r)); width < 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// pad appends spaces to s until it takes width cells.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-cells(s)))
+}
