@@ -202,7 +202,7 @@ func write(c net.Conn, wires [][]byte) bool {
 func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPort, b *batch) bool {
 	began := x.r.cfg.Now()
 	if x.buf == nil {
-		x.buf = make([]byte, 1<<16)
+		x.buf = make([]byte, 4096) // no server may send more than the 1232 bytes that are offered
 	}
 	for len(b.waiting) > 0 {
 		n, err := c.Read(x.buf)

@@ -235,7 +235,15 @@ func (j *judgement) parked() outcome {
 	case len(j.ours) < len(j.a.Addrs):
 		return no("%d of %d addresses are ours", len(j.ours), len(j.a.Addrs))
 	}
-	return yes(Parked, ReasonNone, "all %d addresses are ours", len(j.ours))
+	return yes(Parked, ReasonNone, "%s ours", every(len(j.ours)))
+}
+
+// every begins a sentence about all of n addresses.
+func every(n int) string {
+	if n == 1 {
+		return "its one address is"
+	}
+	return fmt.Sprintf("all %d addresses are", n)
 }
 
 func (j *judgement) mixed() outcome {
@@ -284,7 +292,7 @@ func (j *judgement) proxied() outcome {
 
 func (j *judgement) onlyPrivate() outcome {
 	if len(j.private) > 0 && len(j.private) == len(j.a.Addrs) {
-		return yes(Private, ReasonNone, "all %d addresses are special-purpose ones", len(j.private))
+		return yes(Private, ReasonNone, "%s special-purpose", every(len(j.private)))
 	}
 	return no("no, or not only, special-purpose addresses")
 }
@@ -293,7 +301,7 @@ func (j *judgement) moved() outcome {
 	if len(j.a.Addrs) == 0 {
 		return no("no address")
 	}
-	return yes(Moved, ReasonNone, "none of %d addresses is ours", len(j.a.Addrs))
+	return yes(Moved, ReasonNone, "no address of %d is ours", len(j.a.Addrs))
 }
 
 func (j *judgement) broken() outcome {

@@ -1,0 +1,332 @@
+// Package scan runs the pipeline: a stream of domains in, one judged result a domain out.
+//
+// It promises: as many results as domains were read, whatever happens; no more than Concurrency names in flight, so
+// that a slow sink slows the reader and memory does not grow with the list; a panic while one name is looked at is
+// that name's failed result and nothing else's; once Run returns nothing of it runs on. When the context ends no more
+// is read, and what was read and not finished is `unknown`.
+package scan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"certscan/dns"
+	"certscan/inventory"
+	"certscan/probe"
+	"certscan/triage"
+)
+
+// Pipeline is one kind of run. Its fields are read-only while it runs.
+type Pipeline struct {
+	// Resolver asks the DNS; it must be set.
+	Resolver *dns.Resolver
+	// Networks says what is ours; nil is a Networks that knows nothing.
+	Networks *dns.Networks
+	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
+	Prober *probe.Prober
+	// Policy judges; its zero value is the default.
+	Policy triage.Policy
+	// Now tells the instant; nil is time.Now.
+	Now func() time.Time
+	// Concurrency is how many names are in flight. 0 is 512.
+	Concurrency int
+
+	// Controls are names that must resolve before the first question is asked, one of them at least; else nothing is
+	// asked, every name is unknown and the run is not to be trusted. Empty leaves that out.
+	Controls []string
+
+	// Unowned leaves ownership out: the DNS is asked only for addresses (`certscan probe`), and not at all for a name
+	// that came with one.
+	Unowned bool
+	// DialAll dials names whatever their verdict: --probe-all, and `certscan explain`.
+	DialAll bool
+	// Port is the TLS port of a name that gives none. 0 is 443.
+	Port uint16
+	// HTTPPort is the port of plain HTTP. 0 is 80.
+	HTTPPort uint16
+	// NoHTTP leaves HTTP out.
+	NoHTTP bool
+
+	// Log takes what a developer must see (a panic with its stack); nil discards it.
+	Log *slog.Logger
+}
+
+// Summary is what a run came to.
+type Summary struct {
+	Started, Finished time.Time
+	Asked             int // domains read, and results given
+	Unknown           int // results whose verdict is unknown
+	// Complete says that the list was read to its end and nothing was cut.
+	Complete bool
+	// Untrusted says why the run tells more of the prober than of the names: no control name resolved, the only name
+	// asked for ended unknown, or more than 5% did. Empty for a run that can be trusted.
+	Untrusted string
+}
+
+const defaultConcurrency = 512
+
+// Run looks at every domain and calls emit once for each, in the order of completion, one call at a time. emit may
+// block. An error of emit ends the run and is returned; the context's end is no error.
+//
+//	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ Concurrency workers: judge, probe, further names, triage ─▶ emit
+//	                └── invalid, or with an address ──▲
+//
+// A token is held from the reading of a domain to the end of its emit: ready never blocks the resolver.
+func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], emit func(triage.Result) error) (Summary, error) {
+	p = p.withDefaults()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &run{
+		Pipeline: p, emit: emit, cancel: cancel,
+		tokens: make(chan struct{}, p.Concurrency), ready: make(chan job, p.Concurrency), flight: map[int]job{},
+	}
+	r.summary.Started = p.Now().UTC()
+	var workers sync.WaitGroup
+	for range r.workers() {
+		workers.Go(func() {
+			for j := range r.ready {
+				r.finish(ctx, j)
+			}
+		})
+	}
+	p.Resolver.Resolve(ctx, r.questions(ctx, domains), func(a dns.Answer) { r.ready <- r.land(a) })
+	close(r.ready)
+	workers.Wait()
+	r.summary.Finished = p.Now().UTC()
+	r.summary.Complete = r.readAll && ctx.Err() == nil
+	r.summary.Untrusted = cmp.Or(r.blind, r.summary.doubt())
+	return r.summary, r.failed
+}
+
+func (s *Summary) doubt() string {
+	switch {
+	case s.Asked == 1 && s.Unknown == 1:
+		return "the name that was asked for ended unknown"
+	case s.Unknown*20 > s.Asked:
+		return fmt.Sprintf("%d of %d names ended unknown, more than 5%%", s.Unknown, s.Asked)
+	}
+	return ""
+}
+
+func (p Pipeline) withDefaults() Pipeline {
+	if p.Networks == nil {
+		p.Networks = dns.NewNetworks(nil, false)
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	p.Concurrency = cmp.Or(max(p.Concurrency, 0), defaultConcurrency)
+	p.Port = cmp.Or(p.Port, 443)
+	p.HTTPPort = cmp.Or(p.HTTPPort, 80)
+	return p
+}
+
+// job is one domain on its way.
+type job struct {
+	domain inventory.Domain
+	answer *dns.Answer // nil where the DNS was not asked
+	began  time.Time
+}
+
+type run struct {
+	Pipeline
+	emit   func(triage.Result) error
+	cancel context.CancelCauseFunc
+	tokens chan struct{}
+	ready  chan job
+	// These are written by the goroutine that reads domains. Others read blind after a job that it sent later.
+	readAll bool
+	checked bool
+	blind   string // why no question can be asked
+
+	mu     sync.Mutex // guards flight and next
+	flight map[int]job
+	next   int
+
+	out     sync.Mutex // one emit at a time; guards summary and failed
+	summary Summary
+	failed  error
+}
+
+// workers is how many goroutines finish names: judging alone needs no crowd.
+func (r *run) workers() int {
+	if r.Prober == nil {
+		return 1
+	}
+	return r.Concurrency
+}
+
+// questions turns domains into questions, and sends those that need none straight on.
+func (r *run) questions(ctx context.Context, domains iter.Seq[inventory.Domain]) iter.Seq[dns.Question] {
+	return func(yield func(dns.Question) bool) {
+		for d := range domains {
+			j := job{domain: d, began: r.Now().UTC()}
+			select {
+			case r.tokens <- struct{}{}:
+			case <-ctx.Done():
+				r.tokens <- struct{}{} // the names in flight are being cut: one gives its token soon
+				r.ready <- j
+				return
+			}
+			if r.unasked(&d) || !r.sighted(ctx) {
+				r.ready <- j
+				continue
+			}
+			if !yield(r.takeOff(j)) {
+				return
+			}
+		}
+		r.readAll = true
+	}
+}
+
+// sighted asks for the control names before the first question, and reports whether questions can be asked at all.
+func (r *run) sighted(ctx context.Context) bool {
+	if r.checked || len(r.Controls) == 0 {
+		return r.blind == ""
+	}
+	r.checked = true
+	silent, err := r.Resolver.Check(ctx, r.Controls)
+	if err != nil && ctx.Err() == nil {
+		r.blind = err.Error()
+		return false
+	}
+	for _, s := range silent {
+		r.Log.WarnContext(ctx, "resolver does not resolve the control names and is asked last", "server", s)
+	}
+	return true
+}
+
+// unasked reports whether a domain needs no question of its own.
+func (r *run) unasked(d *inventory.Domain) bool {
+	return d.Invalid != "" || (r.Unowned && d.At.IsValid())
+}
+
+// takeOff notes a job as in flight and returns its question.
+func (r *run) takeOff(j job) dns.Question {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next++
+	r.flight[r.next] = j
+	q := dns.Question{ID: r.next, Name: j.domain.Name}
+	if j.domain.Wildcard() {
+		q.Name, q.Wildcard = j.domain.Name[2:], true
+	}
+	return q
+}
+
+// land returns the job that an answer belongs to.
+func (r *run) land(a dns.Answer) job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j := r.flight[a.ID]
+	delete(r.flight, a.ID)
+	j.answer = &a
+	return j
+}
+
+// finish takes one name through the rest of the pipeline and gives its token back.
+func (r *run) finish(ctx context.Context, j job) {
+	defer func() { <-r.tokens }()
+	f := r.facts(ctx, j)
+	f.At, f.Elapsed = j.began, r.Now().Sub(j.began)
+	result := r.Policy.Judge(f, r.Now().UTC())
+	r.out.Lock()
+	defer r.out.Unlock()
+	r.summary.Asked++
+	if unknown(&result) {
+		r.summary.Unknown++
+	}
+	if r.failed != nil {
+		return
+	}
+	if err := r.emit(result); err != nil {
+		r.failed = err
+		r.cancel(err)
+	}
+}
+
+// unknown reports whether a name ended without anything that can be relied on.
+func unknown(result *triage.Result) bool {
+	f := &result.Facts
+	if f.Owner != nil {
+		return f.Owner.Verdict == dns.Unknown
+	}
+	return slices.ContainsFunc(result.Findings, func(f triage.Finding) bool { return f.Code == triage.Inconclusive })
+}
+
+// facts gathers what is known of one name. A panic on the way is the name's own failure.
+func (r *run) facts(ctx context.Context, j job) (f triage.Facts) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.Log.ErrorContext(ctx, "panic while a name was looked at", "domain", j.domain.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			f = triage.Facts{Domain: j.domain, Failure: fmt.Sprintf("a defect of certscan: %v", v)}
+		}
+	}()
+	f.Domain = j.domain
+	switch {
+	case j.domain.Invalid != "":
+		o := dns.InvalidName(j.domain.Invalid)
+		f.Owner = &o
+	case r.Unowned:
+		f.Probes = r.probeAll(ctx, r.given(&j))
+		if len(f.Probes) == 0 {
+			f.Probes = []probe.Observation{r.unresolved(ctx, &j)}
+		}
+	case j.answer == nil:
+		r.cut(&f)
+	default:
+		r.owned(ctx, j.answer, &f)
+	}
+	return f
+}
+
+// cut makes a name unknown that was read and not finished, or could not be asked for at all.
+func (r *run) cut(f *triage.Facts) {
+	name := f.Domain.Name
+	gone := dns.Reply{Status: dns.StatusCanceled}
+	f.DNS = &dns.Answer{Name: name, Asked: name, A: gone, AAAA: gone}
+	o := r.Networks.Judge(*f.DNS)
+	if r.blind != "" {
+		o.Evidence = []string{r.blind}
+	}
+	f.Owner = &o
+}
+
+// owned judges whose a name is, and looks at its addresses where the verdict asks for it.
+func (r *run) owned(ctx context.Context, a *dns.Answer, f *triage.Facts) {
+	origin := originAddrs(&f.Domain)
+	o := r.Networks.Judge(*a, origin...)
+	f.DNS, f.Owner = a, &o
+	if r.Prober == nil {
+		return
+	}
+	targets := r.targets(ctx, f)
+	f.OursAddrs = r.ours(targets, origin)
+	f.Probes = r.probeAll(ctx, targets)
+	f.Names = r.further(ctx, f)
+	if canceled(f.Probes) {
+		f.Names = nil
+		r.cut(f)
+	}
+}
+
+// canceled reports whether the run's end cut a probe.
+func canceled(probes []probe.Observation) bool {
+	for i := range probes {
+		if e := probes[i].Err; e != nil && e.Code == probe.CodeCanceled {
+			return true
+		}
+	}
+	return false
+}

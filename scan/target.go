@@ -1,0 +1,216 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"certscan/dns"
+	"certscan/inventory"
+	"certscan/probe"
+	"certscan/triage"
+)
+
+// notHTTP holds the registered TLS ports of protocols other than HTTP (IANA service names).
+var notHTTP = []uint16{
+	25, 110, 143, 389, 465, 563, 587, 636, 853, 989, 990, 992, 993, 994, 995, 3306, 3389, 4460, 5061, 5223, 5269, 5349,
+	5432, 5671, 6379, 6697, 8883, 9093,
+}
+
+// targets says what is dialled for a name whose ownership was judged.
+func (r *run) targets(ctx context.Context, f *triage.Facts) []probe.Target {
+	d := &f.Domain
+	if len(d.Verify) > 0 && (d.Wildcard() || d.Expect == inventory.ExpectInternal) {
+		return r.verifyTargets(ctx, f)
+	}
+	if d.Wildcard() || !r.dials(f.Owner, d) {
+		return nil
+	}
+	var out []probe.Target
+	for _, addr := range f.DNS.Addrs {
+		if f.Owner.Verdict == dns.Private && !r.Networks.Dialable(addr) {
+			continue // the verdict says it already
+		}
+		out = append(out, r.at(d, d.Name, addr, probe.ViaDNS)...)
+	}
+	return out
+}
+
+// dials reports whether a verdict lets a name's addresses be dialled at all.
+func (r *run) dials(o *dns.Ownership, d *inventory.Domain) bool {
+	switch o.Verdict {
+	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved:
+		return true
+	case dns.Private:
+		return r.DialAll || d.Expect == inventory.ExpectInternal
+	case dns.Moved:
+		return r.DialAll
+	case dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling, dns.Broken,
+		dns.Invalid, dns.Unknown:
+	}
+	return false
+}
+
+// verifyTargets are the hosts that show the certificate of a wildcard or an internal name.
+func (r *run) verifyTargets(ctx context.Context, f *triage.Facts) []probe.Target {
+	var out []probe.Target
+	for _, host := range f.Domain.Verify {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			out = append(out, r.at(&f.Domain, f.DNS.Asked, addr.Unmap(), probe.ViaGiven)...)
+			continue
+		}
+		for _, addr := range r.Resolver.Lookup(ctx, dns.Question{Name: host}).Addrs {
+			out = append(out, r.at(&f.Domain, host, addr, probe.ViaGiven)...)
+		}
+	}
+	return out
+}
+
+// given says what is dialled where ownership is left out: the given address, or all that the DNS has.
+func (r *run) given(j *job) []probe.Target {
+	if j.domain.At.IsValid() {
+		return r.at(&j.domain, j.domain.Name, j.domain.At, probe.ViaGiven)
+	}
+	var out []probe.Target
+	if j.answer != nil {
+		for _, addr := range j.answer.Addrs {
+			out = append(out, r.at(&j.domain, j.domain.Name, addr, probe.ViaDNS)...)
+		}
+	}
+	return out
+}
+
+// unresolved is the observation of a name that has no address to dial.
+func (r *run) unresolved(ctx context.Context, j *job) probe.Observation {
+	o := probe.Observation{At: r.Now().UTC(), Target: probe.Target{Name: j.domain.Name, Via: probe.ViaDNS}}
+	o.Target.Addr = netip.AddrPortFrom(netip.Addr{}, append(slices.Clip(j.domain.Ports), r.Port)[0])
+	o.Err = &probe.Error{Step: probe.StepDNS, Code: probe.CodeUnreachable}
+	switch a := j.answer; {
+	case a == nil || ctx.Err() != nil:
+		o.Err.Code, o.Err.Detail = probe.CodeCanceled, cmp.Or(r.blind, "the run was cut")
+	case a.A.Status == dns.StatusTimeout && a.AAAA.Status == dns.StatusTimeout:
+		o.Err.Code, o.Err.Detail = probe.CodeTimeout, "no resolver answered"
+	default:
+		o.Err.Detail = fmt.Sprintf("the name has no address: A %s, AAAA %s", a.A.Status, a.AAAA.Status)
+	}
+	return o
+}
+
+// at returns the targets of one address, a port each. Plain HTTP is asked once an address, beside the run's own port.
+func (r *run) at(d *inventory.Domain, name string, addr netip.Addr, via probe.Via) []probe.Target {
+	ports := d.Ports
+	if len(ports) == 0 {
+		ports = []uint16{r.Port}
+	}
+	var out []probe.Target
+	for _, port := range ports {
+		t := probe.Target{Name: name, Addr: netip.AddrPortFrom(addr, port), Via: via}
+		if !r.NoHTTP && !slices.Contains(notHTTP, port) {
+			t.HTTP = true
+			if port == r.Port {
+				t.HTTPPort = r.HTTPPort
+			}
+		}
+		if d.Expect == inventory.ExpectPlainHTTP {
+			t.HTTP, t.HTTPPort, t.PlainOnly = true, r.HTTPPort, true
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// ours returns those of the targets' addresses that are ours, sorted.
+func (r *run) ours(targets []probe.Target, origin []netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for _, t := range targets {
+		addr := t.Addr.Addr()
+		if _, ok := r.Networks.Ours(addr); ok || slices.Contains(origin, addr) {
+			out = append(out, addr)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+// originAddrs returns the addresses among a domain's origins.
+func originAddrs(d *inventory.Domain) []netip.Addr {
+	var out []netip.Addr
+	for _, o := range d.Origin {
+		if a, err := netip.ParseAddr(o); err == nil {
+			out = append(out, a.Unmap())
+		}
+	}
+	return out
+}
+
+// probeAll probes the targets of one name side by side and returns the observations in their order.
+func (r *run) probeAll(ctx context.Context, targets []probe.Target) []probe.Observation {
+	out := make([]probe.Observation, len(targets))
+	if len(targets) == 1 { // the usual case needs no goroutine
+		out[0] = r.Prober.Probe(ctx, targets[0])
+		return out
+	}
+	var wg sync.WaitGroup
+	panics := make([]any, len(targets))
+	for i, t := range targets {
+		wg.Go(func() {
+			defer func() { panics[i] = recover() }()
+			out[i] = r.Prober.Probe(ctx, t)
+		})
+	}
+	wg.Wait()
+	for _, v := range panics {
+		if v != nil {
+			panic(v) // in the goroutine that turns it into this name's failure
+		}
+	}
+	return out
+}
+
+// further looks at the other names of the same input: the list's own, and the www. that the served certificate covers.
+func (r *run) further(ctx context.Context, f *triage.Facts) []triage.NameFacts {
+	served := servedNames(f.Probes)
+	names := f.Domain.SANs
+	if www := "www." + f.Domain.Name; !strings.HasPrefix(f.Domain.Name, "www.") && !f.Domain.Wildcard() && covers(served, www) {
+		names = append(slices.Clip(names), www)
+	}
+	seen := map[string]bool{f.Domain.Name: true}
+	var out []triage.NameFacts
+	for _, name := range names {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		base, wildcard := strings.CutPrefix(name, "*.")
+		a := r.Resolver.Lookup(ctx, dns.Question{Name: base, Wildcard: wildcard})
+		o := r.Networks.Judge(a, originAddrs(&f.Domain)...)
+		out = append(out, triage.NameFacts{Name: name, DNS: a, Owner: o, Covered: covers(served, name)})
+	}
+	return out
+}
+
+// servedNames returns the names of the first certificate seen that covers its own target.
+func servedNames(probes []probe.Observation) []string {
+	for i := range probes {
+		if h := probes[i].TLS; h != nil && h.NameMatches && len(h.Chain) > 0 {
+			return h.Chain[0].Names
+		}
+	}
+	return nil
+}
+
+// covers reports whether a certificate's names cover a name, a wildcard standing for one label (RFC 9525 §6.3).
+func covers(names []string, name string) bool {
+	_, parent, _ := strings.Cut(name, ".")
+	for _, n := range names {
+		n = strings.ToLower(strings.TrimSuffix(n, "."))
+		if n == name || (n == "*."+parent && !strings.HasPrefix(name, "*.")) {
+			return true
+		}
+	}
+	return false
+}
