@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"certscan/report"
+	"certscan/triage"
+)
+
+func explainCommand(s streams) *cli.Command {
+	declared, given := flags("explain", s.env)
+	return &cli.Command{
+		Name: "explain", Usage: "every fact, every rule tried, and why the verdict came out so", ArgsUsage: "DOMAIN…", Flags: declared,
+		Action: func(c *cli.Context) error {
+			set, err := parse(given)
+			if err != nil {
+				return err
+			}
+			in := &input{arguments: c.Args().Slice(), notes: s.err}
+			if len(in.arguments) == 0 {
+				return errors.New("no domain: certscan explain example.com")
+			}
+			pipeline, err := wire(s, set, "explain")
+			if err != nil {
+				return err
+			}
+			var meta report.Run
+			summary, err := pipeline.Run(c.Context, in.domains(), func(r triage.Result) error {
+				meta.Counts.Add(r.Severity)
+				return report.Explain(s.out, r, width(s.out))
+			})
+			if err != nil {
+				return err
+			}
+			meta.Asked, meta.Complete, meta.Trusted = summary.Asked, summary.Complete, summary.Untrusted == ""
+			return verdict(meta, set.exitZero, in.failed)
+		},
+	}
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"certscan/dns"
+	"certscan/probe"
+	"certscan/report"
+	"certscan/scan"
+	"certscan/triage"
+)
+
+func scanCommand(s streams) *cli.Command {
+	return listCommand(s, "scan", "whose is each domain, what does it serve, and what is to be done (the default command)")
+}
+
+func dnsCommand(s streams) *cli.Command {
+	return listCommand(s, "dns", "whose is each domain, by its DNS alone")
+}
+
+func probeCommand(s streams) *cli.Command {
+	return listCommand(s, "probe", "handshake and HTTP alone: NAME, NAME:PORT, NAME@ADDRESS or NAME@ADDRESS:PORT")
+}
+
+// listCommand is a command that runs the pipeline over a list and writes a record a name.
+func listCommand(s streams, name, usage string) *cli.Command {
+	declared, given := flags(name, s.env)
+	return &cli.Command{
+		Name: name, Usage: usage, ArgsUsage: "[DOMAIN…]", Flags: declared,
+		Action: func(c *cli.Context) error {
+			set, err := parse(given)
+			if err != nil {
+				return err
+			}
+			return runList(c.Context, s, set, name, c.Args().Slice())
+		},
+	}
+}
+
+// runList is one run: wire, read, look, write, count.
+func runList(ctx context.Context, s streams, set settings, kind string, arguments []string) error {
+	in := &input{arguments: arguments, addresses: kind == "probe", notes: s.err}
+	if err := in.open(ctx, set.files, s.in); err != nil {
+		return err
+	}
+	pipeline, err := wire(s, set, kind)
+	if err != nil {
+		return err
+	}
+	meta := report.Run{ID: runID(), Kind: kind}
+	out, err := report.New(s.out, set.outputFormat(s.out), report.Options{
+		Run: meta.ID, Severities: set.severities, Width: width(s.out), Color: set.color(s, s.out),
+	})
+	if err != nil {
+		return err
+	}
+	progress := report.NewProgress(report.ProgressConfig{
+		Out: s.err, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
+	})
+	summary, err := pipeline.Run(ctx, in.domains(), func(r triage.Result) error {
+		meta.Counts.Add(r.Severity)
+		progress.Done(r.Severity)
+		return out.Write(r)
+	})
+	progress.Finish()
+	if err != nil {
+		return err
+	}
+	meta.StartedAt, meta.FinishedAt, meta.Asked = summary.Started, summary.Finished, summary.Asked
+	meta.Complete = summary.Complete && in.failed == nil
+	meta.Trusted, meta.Reason = summary.Untrusted == "", summary.Untrusted
+	if err := errors.Join(out.Close(meta), report.Summary(s.err, meta, in.badLines, in.duplicates)); err != nil {
+		return err
+	}
+	return verdict(meta, set.exitZero, in.failed)
+}
+
+// verdict turns a finished run into the exit status.
+func verdict(run report.Run, exitZero bool, failed error) error {
+	switch {
+	case failed != nil:
+		return failed
+	case !run.Complete || !run.Trusted:
+		return &exit{status: exitUnknown}
+	case run.Asked == 0:
+		return errors.New("not a single name was read")
+	case exitZero:
+		return nil
+	case run.Counts.Urgent > 0:
+		return &exit{status: exitUrgent}
+	case run.Counts.Warn > 0:
+		return &exit{status: exitWarn}
+	}
+	return nil
+}
+
+// wire puts the pipeline of one kind of run together.
+func wire(s streams, set settings, kind string) (scan.Pipeline, error) {
+	servers := set.resolvers
+	var err error
+	if len(servers) == 0 {
+		if servers, err = systemResolvers("/etc/resolv.conf"); err != nil {
+			return scan.Pipeline{}, err
+		}
+	}
+	concurrency := set.concurrency
+	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: concurrency})
+	if err != nil {
+		return scan.Pipeline{}, err
+	}
+	networks := dns.NewNetworks(set.ours, set.allowPrivate)
+	p := scan.Pipeline{
+		Resolver: resolver, Networks: networks, Controls: set.controls, Concurrency: concurrency,
+		Unowned: kind == "probe", DialAll: set.probeAll || kind == "explain",
+		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http,
+		Log: slog.New(slog.NewTextHandler(s.err, nil)),
+	}
+	if kind == "dns" {
+		return p, nil
+	}
+	p.Prober, err = probe.New(probe.Config{
+		Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable, UserAgent: userAgent(),
+	})
+	if kind == "scan" && !networks.Known() {
+		_, _ = fmt.Fprintln(s.err, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")
+	}
+	return p, err
+}
+
+// runID names a run: when it began, and something that no other run has.
+func runID() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return time.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (s *settings) outputFormat(w io.Writer) report.Format {
+	switch {
+	case s.format != "":
+		return s.format
+	case isTerminal(w):
+		return report.FormatTable
+	}
+	return report.FormatJSONL
+}
+
+// progressMode leaves the bar away where records stream to the same terminal: each would break the other's lines.
+func (s *settings) progressMode(st streams) report.Mode {
+	if s.progress == report.ModeAuto && s.outputFormat(st.out) == report.FormatJSONL && isTerminal(st.out) {
+		return report.ModeNever
+	}
+	return s.progress
+}
+
+// color says whether w may be coloured: a terminal whose user did not say no (no-color.org).
+func (s *settings) color(st streams, w io.Writer) bool {
+	no, _ := st.env("NO_COLOR")
+	name, _ := st.env("TERM")
+	return isTerminal(w) && !s.noColor && no == "" && name != "dumb"
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
+}
+
+// width is the number of cells in a line of w; 0 where there is no such limit.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return 0
+	}
+	cells, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 80
+	}
+	return cells
+}

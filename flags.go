@@ -1,0 +1,237 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// kind is the shape of a flag's value.
+type kind int
+
+const (
+	text kind = iota
+	list      // repeatable
+	toggle
+)
+
+// option is one row of the table that drives flags, environment and docs/flags.md.
+type option struct {
+	name, alias string
+	kind        kind
+	value       string   // what stands for the value in help; "a|b" is a closed set
+	fallback    string   // the default
+	commands    []string // which take it
+	usage       string
+}
+
+var (
+	everywhere = []string{"scan", "dns", "probe", "explain"}
+	listing    = []string{"scan", "dns", "probe"}
+	dialling   = []string{"scan", "probe", "explain"}
+	owning     = []string{"scan", "dns", "explain"}
+)
+
+// options is the flag table.
+var options = []option{
+	{"file", "f", list, "FILE", "", listing, "read domains from FILE, - for standard input: one name a line, or CSV with a column domain; repeatable"},
+	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
+	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
+	{"control", "", list, "NAME", "iana.org,example.com", everywhere, "a name that must resolve before the run is trusted, or none; repeatable"},
+	{"ca-file", "", list, "PEM", "", dialling, "trust the certificates in this file as well; repeatable"},
+	{"port", "", text, "PORT", "443", dialling, "TLS port"},
+	{"http-port", "", text, "PORT", "80", dialling, "port of plain HTTP"},
+	{"http", "", text, "auto|off", "auto", dialling, "ask HTTP after the handshake"},
+	{"probe-all", "", toggle, "", "", []string{"scan"}, "dial names that are not ours, too (shown without findings)"},
+	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
+	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
+	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
+	{"format", "", text, "table|json|jsonl", "", listing, "how records are written; default table on a terminal, else jsonl"},
+	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
+	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},
+	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
+	{"exit-zero", "", toggle, "", "", everywhere, "exit with 0 where it would be 1 or 2"},
+}
+
+// env returns the environment variable of the option.
+func (o option) env() string {
+	return "CERTSCAN_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+// setting is the value of one option: what the flag said, else the environment, else the default. It implements
+// flag.Value.
+type setting struct {
+	option
+	raw    []string
+	origin string // "--ours", "CERTSCAN_OURS" or "default": what an error names
+}
+
+func newSetting(o option, env func(string) (string, bool)) *setting {
+	s := &setting{option: o, origin: "default"}
+	s.raw = s.split(o.fallback)
+	if v, ok := env(o.env()); ok && v != "" {
+		s.raw, s.origin = s.split(v), o.env()
+	}
+	return s
+}
+
+func (s *setting) split(v string) []string {
+	switch {
+	case v == "":
+		return nil
+	case s.kind == list:
+		return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	return []string{v}
+}
+
+// Set takes one value from the command line, which replaces what the environment said.
+func (s *setting) Set(v string) error {
+	if own := "--" + s.name; s.origin != own || s.kind != list {
+		s.raw, s.origin = nil, own
+	}
+	s.raw = append(s.raw, v)
+	return nil
+}
+
+func (s *setting) String() string { return strings.Join(s.raw, ",") }
+
+// IsBoolFlag lets a toggle stand without a value.
+func (s *setting) IsBoolFlag() bool { return s.kind == toggle }
+
+// bad says what is wrong with the setting's value and where it came from.
+func (s *setting) bad(value, want string) error {
+	return fmt.Errorf("%s %q: want %s", s.origin, value, want)
+}
+
+// word returns the one value, checked against the closed set that the table names.
+func (s *setting) word() (string, error) {
+	v := s.String()
+	if set := strings.Split(s.value, "|"); len(set) > 1 && v != "" && !slices.Contains(set, v) {
+		return "", s.bad(v, strings.Join(set, ", "))
+	}
+	return v, nil
+}
+
+func (s *setting) number(least, most int) (int, error) {
+	n, err := strconv.Atoi(s.String())
+	if err != nil || n < least || n > most {
+		return 0, s.bad(s.String(), fmt.Sprintf("a number from %d to %d", least, most))
+	}
+	return n, nil
+}
+
+func (s *setting) on() (bool, error) {
+	switch v := strings.ToLower(s.String()); v {
+	case "", "0", "false", "no":
+		return false, nil
+	case "1", "true", "yes":
+		return true, nil
+	default:
+		return false, s.bad(v, "true or false")
+	}
+}
+
+// bound is a setting as a flag of the command-line library.
+type bound struct{ *setting }
+
+// Names returns the flag's name. Of a short form the library must not know: it would set each value once more.
+func (b *bound) Names() []string { return []string{b.name} }
+
+// IsSet reports whether the command line named the flag.
+func (b *bound) IsSet() bool { return b.origin == "--"+b.name }
+
+// IsVisible reports that help shows the flag.
+func (b *bound) IsVisible() bool { return true }
+
+// Apply puts the flag into a set.
+func (b *bound) Apply(set *flag.FlagSet) error {
+	set.Var(b.setting, b.name, b.usage)
+	if b.alias != "" {
+		set.Var(b.setting, b.alias, b.usage)
+	}
+	return nil
+}
+
+// String is the flag's line of help: its names, a tab, and what it does.
+func (b *bound) String() string {
+	line := "--" + b.name
+	if b.alias != "" {
+		line = "-" + b.alias + ", " + line
+	}
+	if b.value != "" {
+		line += " " + b.value
+	}
+	line += "\t" + b.usage
+	if b.fallback != "" {
+		line += " (default " + b.fallback + ")"
+	}
+	return line
+}
+
+// flags returns the flags of one command, bound to settings that start from the environment.
+func flags(command string, env func(string) (string, bool)) ([]cli.Flag, map[string]*setting) {
+	var out []cli.Flag
+	settings := map[string]*setting{}
+	for _, o := range options {
+		if !slices.Contains(o.commands, command) {
+			continue
+		}
+		s := newSetting(o, env)
+		settings[o.name] = s
+		out = append(out, &bound{s})
+	}
+	return out, settings
+}
+
+// arrange puts flags in front of the domains, so that they are taken before and after them, and names the default
+// command. The flag package would take what follows the first domain for domains.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	var command string
+	var given, domains []string
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		switch {
+		case a == "--":
+			domains = append(domains, args[i+1:]...)
+			i = len(args)
+		case len(a) > 1 && a[0] == '-':
+			given = append(given, a)
+			if takesValue(a) {
+				if i++; i == len(args) {
+					return nil, fmt.Errorf("flag needs a value: %s (see certscan --help)", a)
+				}
+				given = append(given, args[i])
+			}
+		case command == "" && len(domains) == 0 && app.Command(a) != nil:
+			command = a
+		default:
+			domains = append(domains, a)
+		}
+	}
+	if command == "" && (len(domains) > 0 || slices.ContainsFunc(given, func(a string) bool { return !isHelp(a) })) {
+		command = "scan"
+	}
+	out := []string{args[0]}
+	if command != "" {
+		out = append(out, command)
+	}
+	if out = append(out, given...); len(domains) > 0 && !slices.ContainsFunc(given, isHelp) {
+		out = append(append(out, "--"), domains...)
+	}
+	return out, nil
+}
+
+func isHelp(a string) bool { return a == "-h" || a == "--help" || a == "-help" }
+
+// takesValue reports whether the next argument belongs to a flag.
+func takesValue(a string) bool {
+	name := strings.TrimLeft(a, "-") // "ours=x" is the name of none
+	return slices.ContainsFunc(options, func(o option) bool {
+		return o.kind != toggle && (o.name == name || (o.alias != "" && o.alias == name))
+	})
+}

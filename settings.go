@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"certscan/report"
+	"certscan/triage"
+)
+
+// settings is what the flags and the environment of one command say, parsed.
+type settings struct {
+	files        []string
+	ours         []netip.Prefix
+	resolvers    []netip.AddrPort
+	controls     []string
+	roots        []*x509.Certificate
+	port         uint16
+	httpPort     uint16
+	http         bool
+	probeAll     bool
+	allowPrivate bool
+	timeout      time.Duration
+	concurrency  int
+	format       report.Format // empty for the default
+	severities   []triage.Severity
+	progress     report.Mode
+	noColor      bool
+	exitZero     bool
+}
+
+// parse reads every setting that the command has; the others keep the table's default.
+func parse(given map[string]*setting) (settings, error) {
+	var s settings
+	var errs []error
+	get := func(name string) *setting {
+		if v := given[name]; v != nil {
+			return v
+		}
+		i := slices.IndexFunc(options, func(o option) bool { return o.name == name })
+		return newSetting(options[i], func(string) (string, bool) { return "", false })
+	}
+	keep := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	s.files = get("file").raw
+	keep(s.networks(get("ours")))
+	keep(s.servers(get("resolver")))
+	s.controls = controls(get("control").raw)
+	keep(s.anchors(get("ca-file")))
+	keep(s.ports(get("port"), get("http-port")))
+	keep(s.words(get("http"), get("format"), get("progress")))
+	keep(s.severity(get("severity")))
+	keep(s.limits(get("timeout"), get("concurrency")))
+	for name, to := range map[string]*bool{
+		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
+	} {
+		var err error
+		*to, err = get(name).on()
+		keep(err)
+	}
+	if len(errs) > 0 {
+		return s, errs[0]
+	}
+	return s, nil
+}
+
+func (s *settings) networks(v *setting) error {
+	for _, text := range v.raw {
+		if a, err := netip.ParseAddr(text); err == nil {
+			a = a.Unmap().WithZone("")
+			s.ours = append(s.ours, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return v.bad(text, "an address or a network, such as 203.0.113.7 or 203.0.113.0/24")
+		}
+		s.ours = append(s.ours, p.Masked())
+	}
+	return nil
+}
+
+func (s *settings) servers(v *setting) error {
+	for _, text := range v.raw {
+		a, err := server(text)
+		if err != nil {
+			return v.bad(text, "an address, or address:port, such as 127.0.0.1 or [::1]:5353")
+		}
+		s.resolvers = append(s.resolvers, a)
+	}
+	return nil
+}
+
+// server reads an address with port 53 where it names none.
+func server(text string) (netip.AddrPort, error) {
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap, nil
+	}
+	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return netip.AddrPortFrom(a, 53), err
+}
+
+func controls(names []string) []string {
+	if slices.Contains(names, "none") {
+		return nil
+	}
+	return names
+}
+
+func (s *settings) anchors(v *setting) error {
+	for _, path := range v.raw {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.origin, err)
+		}
+		before := len(s.roots)
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			if block.Type != "CERTIFICATE" {
+				continue
+			}
+			c, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return fmt.Errorf("%s %s: certificate %d: %w", v.origin, path, len(s.roots)-before+1, err)
+			}
+			s.roots = append(s.roots, c)
+		}
+		if len(s.roots) == before {
+			return fmt.Errorf("%s %s: no certificate in it: PEM blocks \"BEGIN CERTIFICATE\" are wanted", v.origin, path)
+		}
+	}
+	return nil
+}
+
+func (s *settings) ports(tls, plain *setting) error {
+	p, err := tls.number(1, 65535)
+	if err != nil {
+		return err
+	}
+	h, err := plain.number(1, 65535)
+	s.port, s.httpPort = uint16(p), uint16(h)
+	return err
+}
+
+func (s *settings) words(http, format, progress *setting) error {
+	h, err1 := http.word()
+	f, err2 := format.word()
+	p, err3 := progress.word()
+	s.http, s.format, s.progress = h != "off", report.Format(f), report.Mode(p)
+	return errors.Join(err1, err2, err3)
+}
+
+func (s *settings) severity(v *setting) error {
+	for _, word := range strings.FieldsFunc(v.String(), func(r rune) bool { return r == ',' || r == ' ' }) {
+		level := triage.Severity(strings.ToUpper(word))
+		if !slices.Contains(triage.Severities, level) {
+			return v.bad(word, "URGENT, WARN or OK, several by comma")
+		}
+		s.severities = append(s.severities, level)
+	}
+	return nil
+}
+
+func (s *settings) limits(timeout, concurrency *setting) error {
+	d, err := time.ParseDuration(timeout.String())
+	if err != nil || d <= 0 {
+		if n, bad := strconv.Atoi(timeout.String()); bad == nil && n > 0 {
+			return timeout.bad(timeout.String(), fmt.Sprintf("a unit: %ds for seconds, %dms for milliseconds", n, n))
+		}
+		return timeout.bad(timeout.String(), "a duration, such as 5s or 800ms")
+	}
+	s.timeout = d
+	s.concurrency, err = concurrency.number(0, 100_000)
+	return err
+}
+
+// systemResolvers returns the nameserver lines of resolv.conf, and nothing else of it.
+func systemResolvers(path string) ([]netip.AddrPort, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("find a resolver: %w: name one with --resolver", err)
+	}
+	defer func() { _ = f.Close() }()
+	var out []netip.AddrPort
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != "nameserver" {
+			continue
+		}
+		if a, err := server(fields[1]); err == nil {
+			out = append(out, a)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w: name a resolver with --resolver", path, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("read %s: no nameserver line in it: name a resolver with --resolver", path)
+	}
+	return out, nil
+}
