@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -69,12 +70,13 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	progress := report.NewProgress(report.ProgressConfig{
 		Out: s.err, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
 	})
+	stop := keepShowing(progress)
 	summary, err := pipeline.Run(ctx, in.domains(), func(r triage.Result) error {
 		meta.Counts.Add(r.Severity)
 		progress.Done(r.Severity)
 		return out.Write(r)
 	})
-	progress.Finish()
+	stop()
 	if err != nil {
 		return err
 	}
@@ -85,6 +87,29 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 		return err
 	}
 	return verdict(meta, set.exitZero, in.failed)
+}
+
+// keepShowing draws the progress every second until the returned function takes it off.
+func keepShowing(p *report.Progress) (stop func()) {
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.Tick()
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+		p.Finish()
+	}
 }
 
 // verdict turns a finished run into the exit status.

@@ -86,6 +86,18 @@ func (p *Progress) Done(s triage.Severity) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Add(s)
+	p.show()
+}
+
+// Tick shows the count when the last showing is long enough ago: a run that waits for slow servers is seen to wait.
+func (p *Progress) Tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.show()
+}
+
+// show draws, with mu held.
+func (p *Progress) show() {
 	now := p.config.Now()
 	if p.config.Mode == ModeNever || now.Sub(p.shown) < p.every {
 		return

@@ -167,3 +167,19 @@ func TestGrouped(t *testing.T) {
 		}
 	}
 }
+
+// TestTick holds that a run which waits is seen to wait, no more often than asked for.
+func TestTick(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := clock{at: sampleAt}
+	p := NewProgress(ProgressConfig{Out: &out, Now: c.now})
+	p.Done(triage.OK)
+	for range 12 {
+		c.pass(time.Second)
+		p.Tick()
+	}
+	if got, want := out.String(), "certscan: 1 done\ncertscan: 1 done\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
