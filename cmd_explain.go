@@ -22,7 +22,7 @@ func explainCommand(s streams) *cli.Command {
 			if len(in.arguments) == 0 {
 				return errors.New("no domain: certscan explain example.com")
 			}
-			pipeline, err := wire(s, set, "explain")
+			pipeline, err := wire(s.err, set, "explain")
 			if err != nil {
 				return err
 			}

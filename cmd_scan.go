@@ -52,11 +52,14 @@ func listCommand(s streams, name, usage string) *cli.Command {
 
 // runList is one run: wire, read, look, write, count.
 func runList(ctx context.Context, s streams, set settings, kind string, arguments []string) error {
-	in := &input{arguments: arguments, addresses: kind == "probe", notes: s.err}
+	progress := report.NewProgress(report.ProgressConfig{
+		Out: s.err, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
+	})
+	in := &input{arguments: arguments, addresses: kind == "probe", notes: progress}
 	if err := in.open(ctx, set.files, s.in); err != nil {
 		return err
 	}
-	pipeline, err := wire(s, set, kind)
+	pipeline, err := wire(progress, set, kind)
 	if err != nil {
 		return err
 	}
@@ -67,9 +70,6 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	if err != nil {
 		return err
 	}
-	progress := report.NewProgress(report.ProgressConfig{
-		Out: s.err, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
-	})
 	stop := keepShowing(progress)
 	summary, err := pipeline.Run(ctx, in.domains(), func(r triage.Result) error {
 		meta.Counts.Add(r.Severity)
@@ -131,8 +131,8 @@ func verdict(run report.Run, exitZero bool, failed error) error {
 	return nil
 }
 
-// wire puts the pipeline of one kind of run together.
-func wire(s streams, set settings, kind string) (scan.Pipeline, error) {
+// wire puts the pipeline of one kind of run together. notes takes what is said meanwhile.
+func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	servers := set.resolvers
 	var err error
 	if len(servers) == 0 {
@@ -150,7 +150,7 @@ func wire(s streams, set settings, kind string) (scan.Pipeline, error) {
 		Resolver: resolver, Networks: networks, Controls: set.controls, Concurrency: concurrency,
 		Unowned: kind == "probe", DialAll: set.probeAll || kind == "explain",
 		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http,
-		Log: slog.New(slog.NewTextHandler(s.err, nil)),
+		Log: slog.New(slog.NewTextHandler(notes, nil)),
 	}
 	if kind == "dns" {
 		return p, nil
@@ -159,7 +159,7 @@ func wire(s streams, set settings, kind string) (scan.Pipeline, error) {
 		Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable, UserAgent: userAgent(),
 	})
 	if kind == "scan" && !networks.Known() {
-		_, _ = fmt.Fprintln(s.err, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")
+		_, _ = fmt.Fprintln(notes, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")
 	}
 	return p, err
 }

@@ -96,6 +96,16 @@ func (p *Progress) Tick() {
 	p.show()
 }
 
+// Write writes whole lines of notes, such as bad lines of a list, beside the bar and not into it.
+func (p *Progress) Write(lines []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Clear() // as in show
+	}
+	return p.config.Out.Write(lines)
+}
+
 // show draws, with mu held.
 func (p *Progress) show() {
 	now := p.config.Now()

@@ -183,3 +183,21 @@ func TestTick(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestNotesStandBesideTheBar holds that a note begins on a line that the bar was taken off.
+func TestNotesStandBesideTheBar(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := clock{at: sampleAt}
+	p := NewProgress(ProgressConfig{Out: &out, Now: c.now, Terminal: true, Total: 10})
+	c.pass(time.Second)
+	p.Done(triage.OK)
+	drawn := out.Len()
+	if _, err := p.Write([]byte("list:1: a note\n")); err != nil {
+		t.Fatal(err)
+	}
+	before, _, ok := strings.Cut(out.String()[drawn:], "list:1: a note\n")
+	if !ok || !strings.HasSuffix(before, "\r") && !strings.HasSuffix(before, "\x1b[2K") && !strings.HasSuffix(before, "\x1b[K") {
+		t.Errorf("after the bar came %q", out.String()[drawn:])
+	}
+}

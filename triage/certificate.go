@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,7 +189,11 @@ func untrusted(_ *scene, e *endpoint) look {
 	default:
 		l.matched = e.TLS.Trust == probe.ChainUntrusted || e.TLS.Trust == probe.ChainExpiredIssuer
 	}
-	l.message = "no trusted root vouches for the certificate: " + l.why + e.issuedBy()
+	reason := clip(cmp.Or(e.TLS.TrustDetail, strings.ReplaceAll(string(e.TLS.Trust), "_", " ")), maxQuote)
+	if e.leaf.WeakSignature {
+		reason = "signed with " + clip(e.leaf.Signature, maxQuote)
+	}
+	l.message = "clients do not trust the certificate: " + reason + e.issuedBy()
 	return l
 }
 
