@@ -115,11 +115,11 @@ func TestImportGraph(t *testing.T) {
 	}
 }
 
-// TestNoBareGo holds that whoever starts a goroutine waits for it (sync.WaitGroup.Go): the one exception reads a
-// terminal, which nothing can wake.
+// TestNoBareGo holds that whoever starts a goroutine waits for it (sync.WaitGroup.Go): the two exceptions read
+// a terminal and write to a pipe, which nothing can wake.
 func TestNoBareGo(t *testing.T) {
 	t.Parallel()
-	allowed := map[string]int{"input.go": 1}
+	allowed := map[string]int{"input.go": 1, "output.go": 1}
 	for _, p := range module(t) {
 		n := 0
 		ast.Inspect(p.file, func(node ast.Node) bool {

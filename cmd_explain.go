@@ -18,7 +18,7 @@ func explainCommand(s streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			in := &input{arguments: c.Args().Slice(), notes: s.err}
+			in := &input{arguments: c.Args().Slice(), port: set.port, notes: s.err}
 			if len(in.arguments) == 0 {
 				return errors.New("no domain: certscan explain example.com")
 			}

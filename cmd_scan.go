@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -52,10 +53,12 @@ func listCommand(s streams, name, usage string) *cli.Command {
 
 // runList is one run: wire, read, look, write, count.
 func runList(ctx context.Context, s streams, set settings, kind string, arguments []string) error {
+	over := patience(ctx)
+	stdout, stderr := newPatient(s.out, over), newPatient(s.err, over)
 	progress := report.NewProgress(report.ProgressConfig{
-		Out: s.err, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
+		Out: stderr, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
 	})
-	in := &input{arguments: arguments, addresses: kind == "probe", notes: progress}
+	in := &input{arguments: arguments, addresses: kind == "probe", port: set.port, notes: progress}
 	if err := in.open(ctx, set.files, s.in); err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 		return err
 	}
 	meta := report.Run{ID: runID(), Kind: kind}
-	out, err := report.New(s.out, set.outputFormat(s.out), report.Options{
+	out, err := report.New(stdout, set.outputFormat(s.out), report.Options{
 		Run: meta.ID, Severities: set.severities, Width: width(s.out), Color: set.color(s, s.out),
 	})
 	if err != nil {
@@ -81,9 +84,9 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 		return err
 	}
 	meta.StartedAt, meta.FinishedAt, meta.Asked = summary.Started, summary.Finished, summary.Asked
-	meta.Complete = summary.Complete && in.failed == nil
+	meta.Complete = summary.Complete && !in.unread
 	meta.Trusted, meta.Reason = summary.Untrusted == "", summary.Untrusted
-	if err := errors.Join(out.Close(meta), report.Summary(s.err, meta, in.badLines, in.duplicates)); err != nil {
+	if err := errors.Join(out.Close(meta), report.Summary(stderr, meta, in.badLines, in.duplicates)); err != nil {
 		return err
 	}
 	return verdict(meta, set.exitZero, in.failed)
@@ -136,11 +139,18 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	servers := set.resolvers
 	var err error
 	if len(servers) == 0 {
-		if servers, err = systemResolvers("/etc/resolv.conf"); err != nil {
+		servers, err = systemResolvers("/etc/resolv.conf")
+		switch {
+		case err != nil && kind == "probe": // names with an address need none; resolv.conf(5) names the default
+			servers = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53")}
+		case err != nil:
 			return scan.Pipeline{}, err
 		}
 	}
 	concurrency := set.concurrency
+	if concurrency == 0 {
+		concurrency = bearable(len(servers))
+	}
 	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: concurrency})
 	if err != nil {
 		return scan.Pipeline{}, err
@@ -152,16 +162,22 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http,
 		Log: slog.New(slog.NewTextHandler(notes, nil)),
 	}
-	if kind == "dns" {
-		return p, nil
+	if kind != "dns" {
+		p.Prober, err = probe.New(probe.Config{
+			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable, UserAgent: userAgent(),
+		})
 	}
-	p.Prober, err = probe.New(probe.Config{
-		Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable, UserAgent: userAgent(),
-	})
-	if kind == "scan" && !networks.Known() {
+	if kind != "probe" && !networks.Known() {
 		_, _ = fmt.Fprintln(notes, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")
 	}
 	return p, err
+}
+
+// bearable is how many names are in flight by default: 512, or fewer where this process may not open enough files for
+// a socket to each server, and a handful to probe with, for every name.
+func bearable(servers int) int {
+	const usual, spare, probing = 512, 64, 4
+	return max(1, min(usual, (openFilesMax()-spare)/(servers+probing)))
 }
 
 // runID names a run: when it began, and something that no other run has.

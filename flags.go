@@ -84,7 +84,13 @@ func (s *setting) split(v string) []string {
 	case v == "":
 		return nil
 	case s.kind == list:
-		return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+		var out []string
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				out = append(out, part)
+			}
+		}
+		return out
 	}
 	return []string{v}
 }
@@ -199,6 +205,8 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		case a == "--":
 			domains = append(domains, args[i+1:]...)
 			i = len(args)
+		case a == "--version" && command == "":
+			command = "version"
 		case len(a) > 1 && a[0] == '-':
 			given = append(given, a)
 			if takesValue(a) {
@@ -207,7 +215,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 				}
 				given = append(given, args[i])
 			}
-		case command == "" && len(domains) == 0 && app.Command(a) != nil:
+		case command == "" && len(domains) == 0 && (app.Command(a) != nil || a == "help"):
 			command = a
 		default:
 			domains = append(domains, a)
@@ -220,7 +228,10 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if command != "" {
 		out = append(out, command)
 	}
-	if out = append(out, given...); len(domains) > 0 && !slices.ContainsFunc(given, isHelp) {
+	switch out = append(out, given...); {
+	case command == "help":
+		out = append(out, domains...)
+	case len(domains) > 0 && !slices.ContainsFunc(given, isHelp):
 		out = append(append(out, "--"), domains...)
 	}
 	return out, nil

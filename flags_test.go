@@ -77,7 +77,7 @@ func TestBadSettings(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, value, want string }{
 		{"ours", "not-a-net", `--ours "not-a-net": want an address or a network, such as 203.0.113.7 or 203.0.113.0/24`},
-		{"resolver", "dns.example", `--resolver "dns.example": want an address, or address:port, such as 127.0.0.1 or [::1]:5353`},
+		{"resolver", "dns.example", `--resolver "dns.example": want an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353`},
 		{"port", "0", `--port "0": want a number from 1 to 65535`},
 		{"http", "maybe", `--http "maybe": want auto, off`},
 		{"format", "xml", `--format "xml": want table, json, jsonl`},
@@ -87,7 +87,7 @@ func TestBadSettings(t *testing.T) {
 		{"timeout", "-1s", `--timeout "-1s": want a duration, such as 5s or 800ms`},
 		{"concurrency", "-1", `--concurrency "-1": want a number from 0 to 100000`},
 		{"probe-all", "perhaps", `--probe-all "perhaps": want true or false`},
-		{"ca-file", "testdata/none.pem", `--ca-file: open testdata/none.pem: no such file or directory`},
+		{"ca-file", "testdata/none.pem", `--ca-file: stat testdata/none.pem: no such file or directory`},
 		{"ca-file", "go.mod", `--ca-file go.mod: no certificate in it: PEM blocks "BEGIN CERTIFICATE" are wanted`},
 	} {
 		_, given := flags("scan", none)
@@ -115,6 +115,9 @@ func TestArrange(t *testing.T) {
 		{"scan -- probe", "scan -- probe"},
 		{"a.test probe", "scan -- a.test probe"},
 		{"--help", "--help"},
+		{"help", "help"},
+		{"help scan", "help scan"},
+		{"--version", "version"},
 		{"scan a.test --help", "scan --help"},
 		{"version", "version"},
 		{"", ""},

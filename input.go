@@ -23,10 +23,12 @@ type input struct {
 	files     []source
 	// addresses lets a name come with an address (`certscan probe`).
 	addresses bool
+	port      uint16 // of a name that gives none
 	notes     io.Writer
 
 	badLines, duplicates int
 	failed               error // an input that could not be read to its end, or had nothing in it
+	unread               bool  // one could not be read to its end
 }
 
 type source struct {
@@ -38,24 +40,24 @@ type source struct {
 func (in *input) open(ctx context.Context, files []string, stdin io.Reader) error {
 	for _, name := range files {
 		if name == "-" {
-			in.files = append(in.files, source{"standard input", io.NopCloser(&interruptible{ctx: ctx, from: stdin})})
+			in.files = append(in.files, source{"standard input", &interruptible{ctx: ctx, from: stdin}})
+			continue
+		}
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read domains: %w", err)
+		case info.IsDir():
+			return fmt.Errorf("read domains: %s is a directory: name a file in it", name)
+		case !info.Mode().IsRegular(): // a FIFO or a device may keep us waiting, even to be opened
+			in.files = append(in.files, source{name, &interruptible{ctx: ctx, path: name}})
 			continue
 		}
 		f, err := os.Open(name)
 		if err != nil {
 			return fmt.Errorf("read domains: %w", err)
 		}
-		info, err := f.Stat()
-		switch {
-		case err != nil:
-			return fmt.Errorf("read domains: %w", err)
-		case info.IsDir():
-			return fmt.Errorf("read domains: %s is a directory: name a file in it", name)
-		case info.Mode().IsRegular():
-			in.files = append(in.files, source{name, f})
-		default: // a FIFO or a device may keep us waiting
-			in.files = append(in.files, source{name, readCloser{&interruptible{ctx: ctx, from: f}, f}})
-		}
+		in.files = append(in.files, source{name, cancelable{ctx, f}})
 	}
 	if len(in.arguments) == 0 && len(in.files) == 0 {
 		return errors.New("no domains: name some, or a file with --file (- for standard input)")
@@ -63,9 +65,17 @@ func (in *input) open(ctx context.Context, files []string, stdin io.Reader) erro
 	return nil
 }
 
-type readCloser struct {
-	io.Reader
-	io.Closer
+// cancelable is a file whose reading ends with the context: a regular one never waits, but may be endless.
+type cancelable struct {
+	ctx context.Context //nolint:containedctx // an io.Reader has no other way to be told
+	*os.File
+}
+
+func (c cancelable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.File.Read(p)
 }
 
 // domains yields each distinct name once: the first line of a name counts.
@@ -73,15 +83,16 @@ func (in *input) domains() iter.Seq[inventory.Domain] {
 	return func(yield func(inventory.Domain) bool) {
 		seen := inventory.NewSet()
 		fresh := func(d inventory.Domain) bool {
+			d = in.admit(d)
 			key := d.Name
-			if in.addresses && d.At.IsValid() {
+			if d.At.IsValid() {
 				key = fmt.Sprintf("%s@%s:%v", d.Name, d.At, d.Ports)
 			}
 			if !seen.Add(key) {
 				in.duplicates++
 				return true
 			}
-			return yield(in.admit(d))
+			return yield(d)
 		}
 		for _, d := range in.named() {
 			if !fresh(d) {
@@ -98,15 +109,20 @@ func (in *input) domains() iter.Seq[inventory.Domain] {
 
 // admit refuses an address where the command takes none.
 func (in *input) admit(d inventory.Domain) inventory.Domain {
-	if d.At.IsValid() && !in.addresses && d.Invalid == "" {
-		d.Invalid = "a name with an address: certscan probe takes those"
+	if !d.At.IsValid() || in.addresses || d.Invalid != "" {
+		return d
 	}
-	return d
+	text := fmt.Sprintf("%s@%s", d.Name, d.At) // the name alone may stand in the list as well
+	return inventory.Domain{
+		Name: text, Display: text, Source: d.Source, Owner: d.Owner, Manager: d.Manager,
+		Invalid: "a name with an address: certscan probe takes those",
+	}
 }
 
 // named reads the names of the command line. Several ports of one name are one domain.
 func (in *input) named() []inventory.Domain {
 	var out []inventory.Domain
+	place := map[string]int{}
 	for i, text := range in.arguments {
 		d, err := inventory.Parse(text)
 		d.Source = fmt.Sprintf("argument:%d", i+1)
@@ -114,16 +130,40 @@ func (in *input) named() []inventory.Domain {
 			in.bad(&inventory.BadLine{Source: d.Source, Why: err.Error()})
 			continue
 		}
-		same := slices.IndexFunc(out, func(o inventory.Domain) bool { return o.Name == d.Name && o.At == d.At })
-		if same < 0 || len(d.Ports) == 0 || len(out[same].Ports) == 0 {
+		key := fmt.Sprintf("%s@%s", d.Name, d.At)
+		first, known := place[key]
+		switch {
+		case !known:
+			place[key] = len(out)
 			out = append(out, d)
-			continue
-		}
-		if !slices.Contains(out[same].Ports, d.Ports[0]) {
-			out[same].Ports = append(out[same].Ports, d.Ports[0])
+		case d.Invalid == "" && in.addPorts(&out[first], d.Ports):
+		default:
+			in.duplicates++
 		}
 	}
 	return out
+}
+
+// addPorts adds the ports of a name that was given once more, and reports whether there was something to add.
+func (in *input) addPorts(d *inventory.Domain, more []uint16) bool {
+	whole := slices.Clone(d.Ports)
+	if len(whole) == 0 {
+		whole = []uint16{in.port}
+	}
+	if len(more) == 0 {
+		more = []uint16{in.port}
+	}
+	before := len(whole)
+	for _, p := range more {
+		if !slices.Contains(whole, p) {
+			whole = append(whole, p)
+		}
+	}
+	if len(whole) == before {
+		return false
+	}
+	d.Ports = whole
+	return true
 }
 
 // file reads one file and reports whether reading may go on.
@@ -139,6 +179,7 @@ func (in *input) file(s source, fresh func(inventory.Domain) bool) bool {
 			if !errors.Is(err, context.Canceled) {
 				in.failed = errors.Join(in.failed, err)
 			}
+			in.unread = true
 			return false
 		}
 		names++
@@ -165,10 +206,14 @@ func (in *input) bad(line *inventory.BadLine) {
 // interruptible reads from something that may never answer, such as a terminal, and gives up when the context ends.
 type interruptible struct {
 	ctx    context.Context //nolint:containedctx // an io.Reader has no other way to be told
-	from   io.Reader
+	from   io.Reader       // nil: path is opened first, which may wait as well
+	path   string
 	chunks chan chunk
 	rest   []byte
 }
+
+// Close does nothing: what may still wait cannot be closed, and ends with the process.
+func (r *interruptible) Close() error { return nil }
 
 type chunk struct {
 	data []byte
@@ -202,6 +247,18 @@ func (r *interruptible) Read(p []byte) (int, error) {
 
 func (r *interruptible) pump() {
 	defer close(r.chunks)
+	if r.from == nil {
+		f, err := os.Open(r.path)
+		if err != nil {
+			select {
+			case r.chunks <- chunk{err: err}:
+			case <-r.ctx.Done():
+			}
+			return
+		}
+		defer func() { _ = f.Close() }()
+		r.from = f
+	}
 	for {
 		buf := make([]byte, 64<<10)
 		n, err := r.from.Read(buf)

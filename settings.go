@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"certscan/inventory"
 	"certscan/report"
 	"certscan/triage"
 )
@@ -57,7 +58,7 @@ func parse(given map[string]*setting) (settings, error) {
 	s.files = get("file").raw
 	keep(s.networks(get("ours")))
 	keep(s.servers(get("resolver")))
-	s.controls = controls(get("control").raw)
+	keep(s.control(get("control")))
 	keep(s.anchors(get("ca-file")))
 	keep(s.ports(get("port"), get("http-port")))
 	keep(s.words(get("http"), get("format"), get("progress")))
@@ -87,6 +88,12 @@ func (s *settings) networks(v *setting) error {
 		if err != nil {
 			return v.bad(text, "an address or a network, such as 203.0.113.7 or 203.0.113.0/24")
 		}
+		if p.Addr().Is4In6() {
+			if p.Bits() < 96 {
+				return v.bad(text, "an IPv4 network as such, or ::ffff:a.b.c.d with /96 and more")
+			}
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		s.ours = append(s.ours, p.Masked())
 	}
 	return nil
@@ -96,7 +103,7 @@ func (s *settings) servers(v *setting) error {
 	for _, text := range v.raw {
 		a, err := server(text)
 		if err != nil {
-			return v.bad(text, "an address, or address:port, such as 127.0.0.1 or [::1]:5353")
+			return v.bad(text, "an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353")
 		}
 		s.resolvers = append(s.resolvers, a)
 	}
@@ -105,23 +112,54 @@ func (s *settings) servers(v *setting) error {
 
 // server reads an address with port 53 where it names none.
 func server(text string) (netip.AddrPort, error) {
+	if rest, ok := strings.CutPrefix(text, "localhost"); ok && (rest == "" || rest[0] == ':') {
+		text = "127.0.0.1" + rest
+	}
 	if ap, err := netip.ParseAddrPort(text); err == nil {
+		if ap.Port() == 0 {
+			return ap, errors.New("port 0")
+		}
 		return ap, nil
 	}
 	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return netip.AddrPortFrom(a, 53), err
 }
 
-func controls(names []string) []string {
-	if slices.Contains(names, "none") {
+// control reads the control names; "none" among them leaves the question out.
+func (s *settings) control(v *setting) error {
+	if slices.Contains(v.raw, "none") {
 		return nil
 	}
-	return names
+	for _, text := range v.raw {
+		d, err := inventory.Parse(text)
+		if err != nil || d.Invalid != "" || d.Wildcard() {
+			return v.bad(text, "a domain name that must resolve, or none")
+		}
+		s.controls = append(s.controls, d.Name)
+	}
+	return nil
+}
+
+// caFileBytesMax bounds a file of trust anchors: the whole of Mozilla's takes some 200 KB.
+const caFileBytesMax = 16 << 20
+
+// readAnchors reads a regular file of bounded size; anything else might keep us waiting.
+func readAnchors(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file: name one with PEM blocks", path)
+	case info.Size() > caFileBytesMax:
+		return nil, fmt.Errorf("%s is larger than %d MiB: name a file of CA certificates", path, caFileBytesMax>>20)
+	}
+	return os.ReadFile(path)
 }
 
 func (s *settings) anchors(v *setting) error {
 	for _, path := range v.raw {
-		data, err := os.ReadFile(path)
+		data, err := readAnchors(path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.origin, err)
 		}

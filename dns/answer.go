@@ -50,6 +50,9 @@ type Reply struct {
 	Server   netip.AddrPort // the server that gave the reply; zero where none did
 	Attempts int            // queries sent, over all servers
 	Elapsed  time.Duration
+	// Trouble is what this machine said when a query could not be sent or its reply not be read: "connection refused",
+	// "too many open files". Empty where nothing of the kind happened.
+	Trouble string
 }
 
 // Answer is everything the DNS said of one name.
@@ -81,4 +84,10 @@ type Answer struct {
 	CheckingDisabled Reply
 
 	Elapsed time.Duration
+}
+
+// absent reports whether the DNS says that the name does not exist: both families do, or the one that answered.
+func (a *Answer) absent() bool {
+	gone4, gone6 := a.A.Status == StatusNXDomain, a.AAAA.Status == StatusNXDomain
+	return gone4 && (gone6 || !a.AAAA.Status.OK()) || gone6 && !a.A.Status.OK()
 }

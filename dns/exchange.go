@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -17,14 +18,22 @@ import (
 // checked by the kernel as well, and drops a socket on which a reply stayed away or an error was read: a late or
 // forged reply then finds nobody. It is not for concurrent use.
 type exchanger struct {
-	r       *Resolver
-	servers []netip.AddrPort
-	conns   map[netip.AddrPort]net.Conn
-	buf     []byte
+	r     *Resolver
+	only  []netip.AddrPort // asked instead of the Resolver's; nil for those
+	conns map[netip.AddrPort]net.Conn
+	buf   []byte
 }
 
 func (r *Resolver) newExchanger() *exchanger {
-	return &exchanger{r: r, servers: r.servers(), conns: map[netip.AddrPort]net.Conn{}}
+	return &exchanger{r: r, conns: map[netip.AddrPort]net.Conn{}}
+}
+
+// servers returns the servers in the order they are to be asked now.
+func (x *exchanger) servers() []netip.AddrPort {
+	if x.only != nil {
+		return x.only
+	}
+	return *x.r.order.Load()
 }
 
 func (x *exchanger) close() {
@@ -62,10 +71,20 @@ func (x *exchanger) exchange(ctx context.Context, queries []query) []message {
 		b.out[i] = message{qtype: q.qtype, reply: Reply{Status: StatusTimeout}}
 		b.open[i] = i
 	}
+	servers := x.servers()
 	for attempt := 0; attempt < x.r.cfg.Attempts && len(b.open) > 0 && ctx.Err() == nil; attempt++ {
-		server := x.servers[attempt%len(x.servers)]
-		x.round(ctx, server, x.wait(attempt), b)
-		b.settle(server, len(x.servers))
+		server, wait := servers[attempt%len(servers)], x.wait(attempt)
+		err := x.round(ctx, server, wait, b)
+		b.settle(server, len(servers))
+		if err == nil || len(b.open) == 0 {
+			continue
+		}
+		for _, i := range b.open {
+			b.out[i].reply.Trouble = reason(err)
+		}
+		if (attempt+1)%len(servers) == 0 && attempt+1 < x.r.cfg.Attempts {
+			pause(ctx, wait/3) // a server that is just starting anew refuses at once: do not use up the attempts
+		}
 	}
 	for server, ids := range b.pending {
 		if len(ids) > 0 {
@@ -118,52 +137,76 @@ func (x *exchanger) wait(attempt int) time.Duration {
 	return t
 }
 
-// round sends the open queries to one server and takes the replies that come within wait.
-func (x *exchanger) round(ctx context.Context, server netip.AddrPort, wait time.Duration, b *batch) {
+// round sends the open queries to one server and takes the replies that come within wait. An error is this machine's:
+// no socket, or one that cannot be written or read.
+func (x *exchanger) round(ctx context.Context, server netip.AddrPort, wait time.Duration, b *batch) error {
 	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	c := x.conn(limited, server)
-	if c == nil {
-		return
+	c, err := x.conn(limited, server)
+	if err != nil {
+		return err
 	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(limited, func() {
 		defer close(done)
 		_ = c.SetDeadline(time.Unix(1, 0)) // wakes the read and the write
 	})
-	ok := x.converse(ctx, c, server, b)
+	err = x.converse(ctx, c, server, b)
 	if !stop() {
 		<-done
 		_ = c.SetDeadline(time.Time{})
 	}
-	if !ok && limited.Err() == nil {
-		x.drop(server) // a read or write error: the socket is of no more use
+	if err == nil || limited.Err() != nil {
+		return nil
+	}
+	x.drop(server) // the socket is of no more use
+	return err
+}
+
+// reason returns the innermost words of a socket error, without the addresses around them.
+func reason(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
 	}
 }
 
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-limited.Done()
+}
+
 // conn returns the server's socket and opens it where there is none.
-func (x *exchanger) conn(ctx context.Context, server netip.AddrPort) net.Conn {
+func (x *exchanger) conn(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
 	if c := x.conns[server]; c != nil {
-		return c
+		return c, nil
 	}
 	c, err := x.r.cfg.Dial(ctx, "udp", server)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	x.conns[server] = c
-	return c
+	return c, nil
 }
 
 // converse sends the open queries and reads the replies. A connection in memory may want its reply read before it
 // takes the next query, so there the two go on side by side.
-func (x *exchanger) converse(ctx context.Context, c net.Conn, server netip.AddrPort, b *batch) bool {
+func (x *exchanger) converse(ctx context.Context, c net.Conn, server netip.AddrPort, b *batch) error {
 	wires := x.prepare(server, b)
 	if _, datagrams := c.(*net.UDPConn); datagrams {
-		return write(c, wires) && x.receive(ctx, c, server, b)
+		if err := write(c, wires); err != nil {
+			return err
+		}
+		return x.receive(ctx, c, server, b)
 	}
 	var writer sync.WaitGroup
 	defer writer.Wait()
-	writer.Go(func() { write(c, wires) }) // one that fails leaves its reply away
+	writer.Go(func() { _ = write(c, wires) }) // one that fails leaves its reply away
 	return x.receive(ctx, c, server, b)
 }
 
@@ -188,18 +231,18 @@ func (x *exchanger) prepare(server netip.AddrPort, b *batch) [][]byte {
 	return wires
 }
 
-func write(c net.Conn, wires [][]byte) bool {
+func write(c net.Conn, wires [][]byte) error {
 	for _, wire := range wires {
 		if _, err := c.Write(wire); err != nil {
-			return false
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // receive reads until every query of the round has a reply. What is no reply to a pending query is dropped and the
 // reading goes on.
-func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPort, b *batch) bool {
+func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPort, b *batch) error {
 	began := x.r.cfg.Now()
 	if x.buf == nil {
 		x.buf = make([]byte, 4096) // no server may send more than the 1232 bytes that are offered
@@ -207,7 +250,7 @@ func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPo
 	for len(b.waiting) > 0 {
 		n, err := c.Read(x.buf)
 		if err != nil {
-			return false
+			return err
 		}
 		if n < 12 {
 			continue
@@ -215,7 +258,7 @@ func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPo
 		id := binary.BigEndian.Uint16(x.buf)
 		i, ok := b.pending[server][id]
 		var m mdns.Msg
-		if !ok || m.Unpack(x.buf[:n]) != nil || !b.queries[i].asks(&m) {
+		if !ok || m.Unpack(x.buf[:n]) != nil || !b.queries[i].asks(&m) && !b.queries[i].baffles(&m) {
 			continue
 		}
 		delete(b.pending[server], id)
@@ -226,7 +269,7 @@ func (x *exchanger) receive(ctx context.Context, c net.Conn, server netip.AddrPo
 		x.take(ctx, server, i, &m, b)
 		b.out[i].reply.Elapsed = x.r.cfg.Now().Sub(began)
 	}
-	return true
+	return nil
 }
 
 // take keeps a reply, over TCP where it was truncated. Without the whole of it there is no usable reply.

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -41,6 +42,14 @@ func InvalidName(why string) Ownership {
 	return Ownership{
 		Verdict: Invalid, Confidence: High, Evidence: []string{why},
 		Tried: []Rule{{Name: string(Invalid), Matched: true, Why: why}},
+	}
+}
+
+// CannotTell is the Ownership of a name that was not asked for, with the reason.
+func CannotTell(why string) Ownership {
+	return Ownership{
+		Verdict: Unknown, Confidence: Low, Evidence: []string{why},
+		Tried: []Rule{{Name: string(Unknown), Matched: true, Why: why}},
 	}
 }
 
@@ -185,10 +194,18 @@ func (j *judgement) unknown() outcome {
 		return no("a resolver answered (with SERVFAIL)")
 	case a4.Status == StatusTimeout && a6.Status == StatusTimeout:
 		return yes(Unknown, ReasonNone, "no resolver answered").because(
-			fmt.Sprintf("no resolver answered for this name in %d tries each for A and AAAA", max(a4.Attempts, a6.Attempts)))
+			fmt.Sprintf("no resolver answered for this name in %d tries each for A and AAAA%s", max(a4.Attempts, a6.Attempts), aside(a4.Trouble, a6.Trouble)))
 	}
 	return yes(Unknown, ReasonNone, "the resolver would not answer").because(
-		fmt.Sprintf("the resolver answered %s for A and %s for AAAA, which says nothing of the name", a4.Status, a6.Status))
+		fmt.Sprintf("the resolver answered %s for A and %s for AAAA, which says nothing of the name%s", a4.Status, a6.Status, aside(a4.Trouble, a6.Trouble)))
+}
+
+// aside adds the first of our own troubles in brackets.
+func aside(troubles ...string) string {
+	if t := cmp.Or(troubles...); t != "" {
+		return " (" + t + ")"
+	}
+	return ""
 }
 
 // policy finds the EDE codes with which a resolver says that it is its own policy to hide a name (RFC 8914 §4.16-4.19).
@@ -207,7 +224,7 @@ func (j *judgement) dangling() outcome {
 	if len(j.a.CNAMEs) == 0 {
 		return no("no CNAME")
 	}
-	if j.a.A.Status == StatusNXDomain && j.a.AAAA.Status == StatusNXDomain {
+	if j.a.absent() {
 		target := j.a.CNAMEs[len(j.a.CNAMEs)-1]
 		return yes(Dangling, ReasonNone, "the CNAME chain ends in %s, which does not exist", target).
 			because(target + " does not exist (NXDOMAIN)")
@@ -316,11 +333,24 @@ func (j *judgement) broken() outcome {
 	}
 	for _, e := range slices.Concat(j.a.A.EDE, j.a.AAAA.EDE) {
 		if e.Code == 20 || e.Code == 22 || e.Code == 23 || e.Code == 24 {
-			return yes(Broken, ReasonLame, "no name server of the domain gives an answer").because("the resolver says: " + e.String())
+			return yes(Broken, lameness(e), "no name server of the domain gives an answer").because("the resolver says: " + e.String())
 		}
 	}
 	return yes(Broken, ReasonServFail, "the resolver cannot get an answer").
 		because(fmt.Sprintf("the resolver answered %s for A and %s for AAAA", j.a.A.Status, j.a.AAAA.Status))
+}
+
+// lameness refines an EDE about unusable name servers by the server's own words, where it has some.
+func lameness(e EDE) Reason {
+	text := strings.ToLower(e.Text)
+	switch {
+	case e.Code != 22 && e.Code != 23:
+	case strings.Contains(text, "refused"):
+		return ReasonRefused
+	case strings.Contains(text, "timeout") || strings.Contains(text, "timed out") || strings.Contains(text, "time out"):
+		return ReasonTimeout
+	}
+	return ReasonLame
 }
 
 // dnssec tells a DNSSEC failure by its EDE (RFC 8914 §4.2, 4.3, 4.6-4.13), or by the answer that comes once
@@ -338,8 +368,7 @@ func dnssec(a *Answer) (string, bool) {
 }
 
 func (j *judgement) noAddress() outcome {
-	if j.a.A.Status == StatusNXDomain && j.a.AAAA.Status == StatusNXDomain ||
-		j.a.A.Status == StatusNXDomain && !j.a.AAAA.Status.OK() || j.a.AAAA.Status == StatusNXDomain && !j.a.A.Status.OK() {
+	if j.a.absent() {
 		return no("the name does not exist")
 	}
 	return yes(NoAddress, ReasonNone, "the name exists, without A or AAAA").
@@ -368,5 +397,5 @@ func (j *judgement) notDelegated() outcome {
 
 func (j *judgement) nothingSaid() outcome {
 	return yes(Unknown, ReasonNone, "it could not be told whether the registrable domain %s exists (%s)", j.a.Registrable, j.a.Apex.Status).
-		because(fmt.Sprintf("%s does not exist (NXDOMAIN), and whether its registrable domain does could not be told (%s)", j.a.Asked, j.a.Apex.Status))
+		because(fmt.Sprintf("%s does not exist (NXDOMAIN), and whether its registrable domain does could not be told (%s)", j.a.Asked, cmp.Or(j.a.Apex.Status, "not asked")))
 }

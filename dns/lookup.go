@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	mdns "github.com/miekg/dns"
 )
@@ -88,11 +89,14 @@ func merge(v4, v6 []netip.Addr) (addrs []netip.Addr, dropped int) {
 
 // explainAbsence tells a missing host from a registrable domain that is not delegated (RFC 8020 §2).
 func (r *Resolver) explainAbsence(ctx context.Context, x *exchanger, a *Answer) {
-	if a.A.Status != StatusNXDomain || a.AAAA.Status != StatusNXDomain || len(a.CNAMEs) > 0 || a.Registrable == "" {
+	if !a.absent() || len(a.CNAMEs) > 0 || a.Registrable == "" {
 		return
 	}
 	if a.Asked == a.Registrable {
 		a.Apex = a.A
+		if a.A.Status != StatusNXDomain {
+			a.Apex = a.AAAA
+		}
 		return
 	}
 	a.Apex, a.Nameservers = r.apex.get(a.Registrable, func() apexFacts {
@@ -101,17 +105,41 @@ func (r *Resolver) explainAbsence(ctx context.Context, x *exchanger, a *Answer) 
 	})
 }
 
-// explainFailure asks, after SERVFAIL, whether the name resolves without DNSSEC validation and whether its CNAMEs
-// go in a circle, which resolvers answer with SERVFAIL as well.
+// servFailPause is the time after which a name that failed is asked for once more: a resolver that is busy or just
+// starting answers SERVFAIL as well.
+const servFailPause = 200 * time.Millisecond
+
+// explainFailure asks, after SERVFAIL, whether it lasts, whether the name resolves without DNSSEC validation, and
+// whether its CNAMEs go in a circle, which resolvers answer with SERVFAIL as well. The name counts as resolving only
+// without validation when it fails with it before and after.
 func (r *Resolver) explainFailure(ctx context.Context, x *exchanger, a *Answer) {
-	if len(a.Addrs) > 0 || a.Loop || (a.A.Status != StatusServFail && a.AAAA.Status != StatusServFail) {
+	if !a.fails() {
+		return
+	}
+	pause(ctx, servFailPause)
+	if r.addresses(ctx, x, a); !a.fails() {
+		r.explainAbsence(ctx, x, a)
 		return
 	}
 	cd := x.exchange(ctx, []query{{name: a.Asked, qtype: mdns.TypeA, checkingDisabled: true}})[0]
-	a.CheckingDisabled = cd.reply
 	if cd.reply.Status.OK() && !follow(a.Asked, cd).loop {
+		if r.addresses(ctx, x, a); a.fails() {
+			a.CheckingDisabled = cd.reply
+		}
 		return
 	}
+	a.CheckingDisabled = cd.reply
+	r.walk(ctx, x, a)
+}
+
+// fails reports whether the answer is a SERVFAIL and nothing to go by.
+func (a *Answer) fails() bool {
+	return len(a.Addrs) == 0 && !a.Loop && (a.A.Status == StatusServFail || a.AAAA.Status == StatusServFail)
+}
+
+// walk follows CNAMEs one by one and notes a circle.
+func (r *Resolver) walk(ctx context.Context, x *exchanger, a *Answer) {
+	a.CNAMEs = nil
 	seen := map[string]bool{a.Asked: true}
 	name := a.Asked
 	for range chainMax + 1 {

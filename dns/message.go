@@ -36,6 +36,12 @@ func (q query) asks(m *mdns.Msg) bool {
 		normal(m.Question[0].Name) == normal(q.name)
 }
 
+// baffles reports whether m is the answer of a server that does not know EDNS: FORMERR, which may come without the
+// question (RFC 6891 §7). It is taken only as the reason to ask again without.
+func (q query) baffles(m *mdns.Msg) bool {
+	return m.Response && !q.plain && len(m.Question) == 0 && m.Rcode == mdns.RcodeFormatError
+}
+
 // message is the outcome of one query: what it came to, and the answer section alone.
 type message struct {
 	reply     Reply

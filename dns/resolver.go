@@ -8,10 +8,12 @@ import (
 	"iter"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	mdns "github.com/miekg/dns"
 )
 
 // Dialer opens a connection to a literal address. network is "udp" or "tcp"; no name is ever looked up. It is the
@@ -48,9 +50,8 @@ const (
 type Resolver struct {
 	cfg  Config
 	apex apexCache
-
-	mu      sync.Mutex // guards demoted
-	demoted map[netip.AddrPort]bool
+	// order holds the servers in the order they are asked; Check replaces it.
+	order atomic.Pointer[[]netip.AddrPort]
 }
 
 // New returns a Resolver. It opens nothing yet.
@@ -67,7 +68,9 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.Attempts = max(cmp.Or(cfg.Attempts, defaultAttempts), len(cfg.Servers))
 	cfg.Concurrency = cmp.Or(cfg.Concurrency, defaultConcurrency)
-	return &Resolver{cfg: cfg, demoted: map[netip.AddrPort]bool{}}, nil
+	r := &Resolver{cfg: cfg}
+	r.order.Store(&cfg.Servers)
+	return r, nil
 }
 
 func dialReal(ctx context.Context, network string, addr netip.AddrPort) (net.Conn, error) {
@@ -104,7 +107,7 @@ func (r *Resolver) Resolve(ctx context.Context, questions iter.Seq[Question], an
 			x := r.newExchanger()
 			defer x.close()
 			for q := range feed {
-				a := r.lookup(ctx, x, q)
+				a := r.safely(ctx, x, q)
 				mu.Lock()
 				answer(a)
 				mu.Unlock()
@@ -119,6 +122,17 @@ func (r *Resolver) Resolve(ctx context.Context, questions iter.Seq[Question], an
 func (r *Resolver) Lookup(ctx context.Context, q Question) Answer {
 	x := r.newExchanger()
 	defer x.close()
+	return r.safely(ctx, x, q)
+}
+
+// safely looks a name up; a panic on what a server sent is that name's trouble and no other's.
+func (r *Resolver) safely(ctx context.Context, x *exchanger, q Question) (a Answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			bug := Reply{Status: StatusOther, Trouble: fmt.Sprintf("a defect of certscan: %v", v)}
+			a = Answer{ID: q.ID, Name: q.Name, Asked: q.Name, Wildcard: q.Wildcard, A: bug, AAAA: bug}
+		}
+	}()
 	return r.lookup(ctx, x, q)
 }
 
@@ -127,75 +141,74 @@ func canceled(q Question) Answer {
 	return Answer{ID: q.ID, Name: q.Name, Asked: q.Name, Wildcard: q.Wildcard, A: cut, AAAA: cut}
 }
 
-// Check asks for the control names before a run. One that resolves is enough; an error says that the run cannot be
-// trusted, and why. A server that failed where another resolved a control name is asked last from then on, and is
-// returned.
+// checkGrace is how long Check waits for the other servers once one resolved a control name.
+const checkGrace = time.Second
+
+// Check asks every server for the control names before a run. One name at one server is enough; an error says that the
+// run cannot be trusted, and why. A server that failed, or stayed silent for a second longer, is asked last from then
+// on, and is returned.
 func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip.AddrPort, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
-	results := make([]controlResult, len(r.cfg.Servers))
+	var grace *time.Timer
+	var once sync.Once
+	why := make([]string, len(r.cfg.Servers))
 	for i, s := range r.cfg.Servers {
-		wg.Go(func() { results[i] = r.checkServer(ctx, s, controls) })
+		wg.Go(func() {
+			if why[i] = r.checkServer(ctx, s, controls); why[i] == "" {
+				once.Do(func() { grace = time.AfterFunc(checkGrace, cancel) })
+			}
+		})
 	}
 	wg.Wait()
-	var good bool
-	var why []string
-	for i, res := range results {
-		if res.ok {
-			good = true
+	if grace != nil {
+		grace.Stop()
+	}
+	var good []netip.AddrPort
+	var reasons []string
+	for i, s := range r.cfg.Servers {
+		if why[i] == "" {
+			good = append(good, s)
 			continue
 		}
-		silent = append(silent, r.cfg.Servers[i])
-		why = append(why, fmt.Sprintf("%s: %s", r.cfg.Servers[i], strings.Join(res.why, ", ")))
+		silent = append(silent, s)
+		reasons = append(reasons, fmt.Sprintf("%s: %s", s, why[i]))
 	}
-	if !good {
+	if len(good) == 0 {
 		return silent, fmt.Errorf("no control name resolves (%s): check the resolver and the network, or name other controls with --control",
-			strings.Join(why, "; "))
+			strings.Join(reasons, "; "))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range silent {
-		r.demoted[s] = true
-	}
+	ordered := append(good, silent...)
+	r.order.Store(&ordered)
 	return silent, nil
 }
 
-type controlResult struct {
-	ok  bool
-	why []string
-}
-
-func (r *Resolver) checkServer(ctx context.Context, server netip.AddrPort, controls []string) (res controlResult) {
+// checkServer returns why no control name resolves at a server; empty when one does.
+func (r *Resolver) checkServer(ctx context.Context, server netip.AddrPort, controls []string) string {
 	x := r.newExchanger()
-	x.servers = []netip.AddrPort{server}
+	x.only = []netip.AddrPort{server}
 	defer x.close()
+	var queries []query
 	for _, name := range controls {
-		a := Answer{Name: name, Asked: name}
-		r.addresses(ctx, x, &a)
-		if len(a.Addrs) > 0 {
-			return controlResult{ok: true}
+		queries = append(queries, query{name: name, qtype: mdns.TypeA}, query{name: name, qtype: mdns.TypeAAAA})
+	}
+	var why []string
+	for i, m := range x.exchange(ctx, queries) {
+		if len(follow(queries[i].name, m).addrs) > 0 {
+			return ""
 		}
-		res.why = append(res.why, name+" "+string(a.A.Status))
+		if i%2 == 0 {
+			why = append(why, queries[i].name+" "+m.reply.words())
+		}
 	}
-	return res
+	return strings.Join(why, ", ")
 }
 
-// servers returns the servers in the order they are to be asked.
-func (r *Resolver) servers() []netip.AddrPort {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.demoted) == 0 {
-		return r.cfg.Servers
+// words tells the status, and what this machine had to say.
+func (r Reply) words() string {
+	if r.Trouble == "" {
+		return string(r.Status)
 	}
-	ordered := slices.Clone(r.cfg.Servers)
-	slices.SortStableFunc(ordered, func(a, b netip.AddrPort) int {
-		return cmp.Compare(btoi(r.demoted[a]), btoi(r.demoted[b]))
-	})
-	return ordered
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return string(r.Status) + " (" + r.Trouble + ")"
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -462,4 +463,134 @@ type writeSpy struct {
 func (w writeSpy) Write(b []byte) (int, error) {
 	w.see(b)
 	return w.Conn.Write(b)
+}
+
+// TestServFailThatHeals holds that a resolver which was busy for a moment is not taken for a broken domain.
+func TestServFailThatHeals(t *testing.T) {
+	t.Parallel()
+	n, r := world(t, nil)
+	n.Fault("example.test", fixtures.DNSFault{RCode: mdns.RcodeServerFailure, Times: 2})
+	a := ask(t, r, "example.test")
+	if got := words(a); got != "NOERROR/NODATA 93.184.1.1 []" || a.CheckingDisabled.Status != StatusUnasked {
+		t.Errorf("%s, CD %s", got, a.CheckingDisabled.Status)
+	}
+	// It heals between the second look and the one without validation: no proof of anything.
+	n.Fault("v6.example.test", fixtures.DNSFault{RCode: mdns.RcodeServerFailure, Times: 4})
+	a = ask(t, r, "v6.example.test")
+	if got := words(a); got != "NODATA/NOERROR 2a00:1450::1 []" || a.CheckingDisabled.Status != StatusUnasked {
+		t.Errorf("%s, CD %s", got, a.CheckingDisabled.Status)
+	}
+}
+
+// TestCheckReachesRunningWorkers holds that a server which fails the check is asked last by workers that run already.
+func TestCheckReachesRunningWorkers(t *testing.T) {
+	t.Parallel()
+	n := fixtures.New(t)
+	n.Zone("example.test", zone)
+	good, bad := n.Resolver("9.9.9.9"), n.Resolver("149.112.112.112")
+	n.Fault("*", fixtures.DNSFault{Server: bad, RCode: mdns.RcodeRefused})
+	r, err := New(Config{Servers: []netip.AddrPort{bad, good}, Dial: n.Dial, Timeout: time.Second, Concurrency: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	questions := func(yield func(Question) bool) {
+		if yield(Question{ID: 1, Name: "example.test"}) {
+			if _, err := r.Check(t.Context(), []string{"example.test"}); err != nil {
+				t.Error(err)
+			}
+			yield(Question{ID: 2, Name: "example.test"})
+		}
+	}
+	attempts := map[int]int{}
+	r.Resolve(t.Context(), questions, func(a Answer) { attempts[a.ID] = a.A.Attempts })
+	if attempts[2] != 1 {
+		t.Errorf("attempts before and after the check: %v", attempts)
+	}
+}
+
+// TestRefusedSocket holds that a resolver that is down for a moment does not use up the attempts, and that what the
+// machine said is told.
+func TestRefusedSocket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := func(context.Context, string, netip.AddrPort) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: down, Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		a := ask(t, r, "example.test")
+		if took := time.Since(began); took != 3*time.Second { // a third of the first two waits
+			t.Errorf("took %s", took)
+		}
+		o := NewNetworks(nil, false).Judge(a)
+		if o.Verdict != Unknown || !strings.Contains(o.Evidence[0], "connection refused") {
+			t.Errorf("%s %q", o.Verdict, o.Evidence)
+		}
+	})
+}
+
+// TestFormErrWithoutQuestion holds that a server which knows no EDNS, and answers without the question, is asked again
+// without it.
+func TestFormErrWithoutQuestion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var servers sync.WaitGroup
+		defer servers.Wait()
+		old := func(context.Context, string, netip.AddrPort) (net.Conn, error) {
+			client, server := net.Pipe()
+			servers.Go(func() { answerWithoutEDNS(server) })
+			return client, nil
+		}
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: old})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := ask(t, r, "example.test"); words(a) != "NOERROR/NODATA 93.184.1.1 []" {
+			t.Errorf("%s", words(a))
+		}
+	})
+}
+
+func answerWithoutEDNS(c net.Conn) {
+	buf := make([]byte, 1500)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		var q mdns.Msg
+		if q.Unpack(buf[:n]) != nil {
+			return
+		}
+		m := new(mdns.Msg).SetReply(&q)
+		switch {
+		case q.IsEdns0() != nil:
+			m.Rcode, m.Question = mdns.RcodeFormatError, nil
+		case q.Question[0].Qtype == mdns.TypeA:
+			rr, _ := mdns.NewRR("example.test. 60 IN A 93.184.1.1")
+			m.Answer = append(m.Answer, rr)
+		}
+		b, _ := m.Pack()
+		if _, err := c.Write(b); err != nil {
+			return
+		}
+	}
+}
+
+func TestDefectIsOneNamesTrouble(t *testing.T) {
+	t.Parallel()
+	r, err := New(Config{
+		Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")},
+		Dial:    func(context.Context, string, netip.AddrPort) (net.Conn, error) { panic("a defect") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewNetworks(nil, false).Judge(ask(t, r, "example.test"))
+	if o.Verdict != Unknown || !strings.Contains(o.Evidence[0], "a defect") {
+		t.Errorf("%s %q", o.Verdict, o.Evidence)
+	}
 }

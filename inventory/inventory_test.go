@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 		{in: "-a.example.com", name: "-a.example.com", invalid: "hyphen"},
 		{in: "exa$mple.com", name: "exa$mple.com", invalid: `character "$"`},
 		{in: long + "a.com", name: long + "a.com", invalid: "label of 64 bytes"},
-		{in: strings.Repeat(long+".", 4) + "com", invalid: "at most 253", name: strings.Repeat(long+".", 3) + long},
+		{in: strings.Repeat(long+".", 4) + "com", invalid: "at most 253", name: strings.Repeat(long+".", 3)},
 		{in: "example.com:99999", name: "example.com:99999", invalid: "no port"},
 		{in: "someone@example.com", name: "someone@example.com", invalid: "no address"},
 		{in: "1.2.3", name: "1.2.3", invalid: "is a number"},

@@ -3,6 +3,7 @@ package inventory
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -20,6 +21,9 @@ const (
 	labelBytesMax = 63
 )
 
+// invalidBytesMax is what is kept of a name that cannot be scanned.
+const invalidBytesMax = 255
+
 // lookup is UTS 46 for looking names up, non-transitional, with "_" and LDH left to us: profiles that are stricter
 // refuse hosts that exist (r3---sn, _dmarc).
 var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
@@ -34,7 +38,9 @@ func Parse(text string) (Domain, error) {
 		return Domain{}, errors.New("no name")
 	case !utf8.ValidString(text):
 		return Domain{}, errors.New("not UTF-8 text")
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }):
+		return Domain{}, errors.New("a control character in it: no text")
+	case strings.ContainsFunc(text, unicode.IsSpace):
 		return Domain{}, errors.New("more than one word: one name a line is wanted, or a header line with a column named domain")
 	}
 	var d Domain
@@ -53,11 +59,19 @@ func Parse(text string) (Domain, error) {
 	return d, nil
 }
 
+// invalid keeps a text as the name of what cannot be scanned. Of a long one the end is told by a hash, so that two
+// different ones stay two.
 func invalid(d Domain, text string, why error) Domain {
 	text = strings.ToLower(text)
-	for len(text) > 255 {
-		_, n := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-n]
+	if len(text) > invalidBytesMax {
+		whole := fnv.New32a()
+		_, _ = whole.Write([]byte(text)) // never fails (hash.Hash)
+		mark := fmt.Sprintf("…%08x", whole.Sum32())
+		for len(text)+len(mark) > invalidBytesMax {
+			_, n := utf8.DecodeLastRuneInString(text)
+			text = text[:len(text)-n]
+		}
+		text += mark
 	}
 	d.Name, d.Display, d.Invalid = text, text, why.Error()
 	return d
@@ -85,7 +99,7 @@ func (d *Domain) split(text string) (string, error) {
 		return d.splitPort(name)
 	}
 	ap, err := netip.ParseAddrPort(at)
-	if err != nil {
+	if err != nil || ap.Port() == 0 {
 		return text, fmt.Errorf("%q after @ is no address: name@address or name@address:port is wanted", at)
 	}
 	d.At, d.Ports = ap.Addr().Unmap(), []uint16{ap.Port()}

@@ -170,15 +170,18 @@ func (r *run) workers() int {
 func (r *run) questions(ctx context.Context, domains iter.Seq[inventory.Domain]) iter.Seq[dns.Question] {
 	return func(yield func(dns.Question) bool) {
 		for d := range domains {
-			j := job{domain: d, began: r.Now().UTC()}
+			j := job{domain: d}
 			select {
 			case r.tokens <- struct{}{}:
 			case <-ctx.Done():
 				r.tokens <- struct{}{} // the names in flight are being cut: one gives its token soon
+				j.began = r.Now().UTC()
 				r.ready <- j
 				return
 			}
-			if r.unasked(&d) || !r.sighted(ctx) {
+			ask := !r.unasked(&d) && r.sighted(ctx)
+			j.began = r.Now().UTC() // the control names are no part of the first name's time
+			if !ask {
 				r.ready <- j
 				continue
 			}
@@ -197,7 +200,10 @@ func (r *run) sighted(ctx context.Context) bool {
 	}
 	r.checked = true
 	silent, err := r.Resolver.Check(ctx, r.Controls)
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return true // cut: each name says so itself
+	}
+	if err != nil {
 		r.blind = err.Error()
 		return false
 	}
@@ -240,7 +246,7 @@ func (r *run) finish(ctx context.Context, j job) {
 	defer func() { <-r.tokens }()
 	f := r.facts(ctx, j)
 	f.At, f.Elapsed = j.began, r.Now().Sub(j.began)
-	result := r.Policy.Judge(f, r.Now().UTC())
+	result := r.judge(ctx, f)
 	r.out.Lock()
 	defer r.out.Unlock()
 	r.summary.Asked++
@@ -265,12 +271,41 @@ func unknown(result *triage.Result) bool {
 	return slices.ContainsFunc(result.Findings, func(f triage.Finding) bool { return f.Code == triage.Inconclusive })
 }
 
+// defect is a panic on its way to the goroutine that makes it its name's failure, with the stack of where it happened.
+type defect struct {
+	value any
+	stack []byte
+}
+
+// failure logs a recovered panic and returns the facts that tell it. It is nil for no panic.
+func (r *run) failure(ctx context.Context, d inventory.Domain, v any) *triage.Facts {
+	if v == nil {
+		return nil
+	}
+	bug, ok := v.(defect)
+	if !ok {
+		bug = defect{v, debug.Stack()}
+	}
+	r.Log.ErrorContext(ctx, "panic while a name was looked at", "domain", d.Name, "panic", fmt.Sprint(bug.value), "stack", string(bug.stack))
+	return &triage.Facts{Domain: d, Failure: fmt.Sprintf("a defect of certscan: %v", bug.value)}
+}
+
+// judge judges; a panic in it is the name's own failure.
+func (r *run) judge(ctx context.Context, f triage.Facts) (result triage.Result) {
+	defer func() {
+		if failed := r.failure(ctx, f.Domain, recover()); failed != nil {
+			failed.At, failed.Elapsed = f.At, f.Elapsed
+			result = r.Policy.Judge(*failed, r.Now().UTC())
+		}
+	}()
+	return r.Policy.Judge(f, r.Now().UTC())
+}
+
 // facts gathers what is known of one name. A panic on the way is the name's own failure.
 func (r *run) facts(ctx context.Context, j job) (f triage.Facts) {
 	defer func() {
-		if v := recover(); v != nil {
-			r.Log.ErrorContext(ctx, "panic while a name was looked at", "domain", j.domain.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			f = triage.Facts{Domain: j.domain, Failure: fmt.Sprintf("a defect of certscan: %v", v)}
+		if failed := r.failure(ctx, j.domain, recover()); failed != nil {
+			f = *failed
 		}
 	}()
 	f.Domain = j.domain
@@ -293,13 +328,9 @@ func (r *run) facts(ctx context.Context, j job) (f triage.Facts) {
 
 // cut makes a name unknown that was read and not finished, or could not be asked for at all.
 func (r *run) cut(f *triage.Facts) {
-	name := f.Domain.Name
 	gone := dns.Reply{Status: dns.StatusCanceled}
-	f.DNS = &dns.Answer{Name: name, Asked: name, A: gone, AAAA: gone}
-	o := r.Networks.Judge(*f.DNS)
-	if r.blind != "" {
-		o.Evidence = []string{r.blind}
-	}
+	f.DNS = &dns.Answer{Name: f.Domain.Name, Asked: f.Domain.Name, A: gone, AAAA: gone}
+	o := dns.CannotTell(cmp.Or(r.blind, "the run was cut before the name was finished"))
 	f.Owner = &o
 }
 
@@ -308,20 +339,18 @@ func (r *run) owned(ctx context.Context, a *dns.Answer, f *triage.Facts) {
 	origin := originAddrs(&f.Domain)
 	o := r.Networks.Judge(*a, origin...)
 	f.DNS, f.Owner = a, &o
-	if r.Prober == nil {
-		return
+	if r.Prober != nil {
+		f.Probes = r.observe(ctx, f)
+		f.OursAddrs = r.ours(f.Probes, origin)
 	}
-	targets := r.targets(ctx, f)
-	f.OursAddrs = r.ours(targets, origin)
-	f.Probes = r.probeAll(ctx, targets)
 	f.Names = r.further(ctx, f)
-	if canceled(f.Probes) {
-		f.Names = nil
+	if ctx.Err() != nil && (canceled(f.Probes) || len(f.Names) > 0) {
+		f.Probes, f.Names = nil, nil
 		r.cut(f)
 	}
 }
 
-// canceled reports whether the run's end cut a probe.
+// canceled reports whether a probe was cut.
 func canceled(probes []probe.Observation) bool {
 	for i := range probes {
 		if e := probes[i].Err; e != nil && e.Code == probe.CodeCanceled {

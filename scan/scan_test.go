@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,6 +285,64 @@ func TestVerifyHosts(t *testing.T) {
 	d.Verify = []string{"wrong.example.test", "93.184.1.1"}
 	got, _ := scanAll(t, w.pipeline, []inventory.Domain{d})
 	if b := brief(got["*.example.test"]); b != "name_missing URGENT [cert_expired] [93.184.1.1:443 93.184.1.1:443]" {
+		t.Error(b)
+	}
+}
+
+// TestVerifyHostMissing holds that a wildcard whose host cannot be found is not called fine.
+func TestVerifyHostMissing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := domains("*.example.test")[0]
+	d.Verify = []string{"missing.example.test"}
+	got, _ := scanAll(t, w.pipeline, []inventory.Domain{d})
+	r := got["*.example.test"]
+	if len(r.Facts.Probes) != 1 || r.Facts.Probes[0].Err == nil || r.Facts.Probes[0].Err.Step != probe.StepDNS || r.Severity == triage.OK {
+		t.Errorf("%s, probes %+v", brief(r), r.Facts.Probes)
+	}
+}
+
+// TestFurtherNamesByDNS holds that `certscan dns` looks at the list's further names as well.
+func TestFurtherNamesByDNS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pipeline.Prober = nil
+	d := domains("example.test")[0]
+	d.SANs = []string{"moved.example.test"}
+	got, _ := scanAll(t, w.pipeline, []inventory.Domain{d})
+	if b := brief(got["example.test"]); b != "parked WARN [moved_away(moved.example.test)] []" {
+		t.Error(b)
+	}
+}
+
+// TestOwnTroubleKeepsTheVerdict makes this machine refuse one connection: the verdict and its evidence stand.
+func TestOwnTroubleKeepsTheVerdict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var err error
+	w.pipeline.Prober, err = probe.New(probe.Config{Dial: func(ctx context.Context, network string, a netip.AddrPort) (net.Conn, error) {
+		if network == "tcp" {
+			return nil, &net.OpError{Op: "dial", Err: syscall.EMFILE}
+		}
+		return w.net.Dial(ctx, network, a)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := scanAll(t, w.pipeline, domains("www.example.test"))
+	r := got["www.example.test"]
+	if b := brief(r); b != "parked WARN [inconclusive] [93.184.1.1:443 canceled]" || !strings.Contains(r.Findings[0].Message, "too many open files") {
+		t.Errorf("%s %+v", b, r.Findings)
+	}
+}
+
+func TestPlainHTTPIsAskedOnItsPort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := domains("example.test")[0]
+	d.Expect, d.Ports = inventory.ExpectPlainHTTP, []uint16{443, 8443}
+	got, _ := scanAll(t, w.pipeline, []inventory.Domain{d})
+	if b := brief(got["example.test"]); b != "parked OK [] [93.184.1.1:80]" {
 		t.Error(b)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -21,12 +22,17 @@ var notHTTP = []uint16{
 	5432, 5671, 6379, 6697, 8883, 9093,
 }
 
-// targets says what is dialled for a name whose ownership was judged.
-func (r *run) targets(ctx context.Context, f *triage.Facts) []probe.Target {
-	d := &f.Domain
-	if len(d.Verify) > 0 && (d.Wildcard() || d.Expect == inventory.ExpectInternal) {
-		return r.verifyTargets(ctx, f)
+// observe looks at the addresses of a name whose ownership was judged.
+func (r *run) observe(ctx context.Context, f *triage.Facts) []probe.Observation {
+	if d := &f.Domain; len(d.Verify) > 0 && (d.Wildcard() || d.Expect == inventory.ExpectInternal) {
+		return r.verify(ctx, f)
 	}
+	return r.probeAll(ctx, r.targets(f))
+}
+
+// targets says what is dialled for a name whose ownership was judged.
+func (r *run) targets(f *triage.Facts) []probe.Target {
+	d := &f.Domain
 	if d.Wildcard() || !r.dials(f.Owner, d) {
 		return nil
 	}
@@ -55,19 +61,25 @@ func (r *run) dials(o *dns.Ownership, d *inventory.Domain) bool {
 	return false
 }
 
-// verifyTargets are the hosts that show the certificate of a wildcard or an internal name.
-func (r *run) verifyTargets(ctx context.Context, f *triage.Facts) []probe.Target {
-	var out []probe.Target
+// verify looks at the hosts that show the certificate of a wildcard or an internal name. One without an address is an
+// observation that failed.
+func (r *run) verify(ctx context.Context, f *triage.Facts) []probe.Observation {
+	var targets []probe.Target
+	var missing []probe.Observation
 	for _, host := range f.Domain.Verify {
 		if addr, err := netip.ParseAddr(host); err == nil {
-			out = append(out, r.at(&f.Domain, f.DNS.Asked, addr.Unmap(), probe.ViaGiven)...)
+			targets = append(targets, r.at(&f.Domain, f.DNS.Asked, addr.Unmap(), probe.ViaGiven)...)
 			continue
 		}
-		for _, addr := range r.Resolver.Lookup(ctx, dns.Question{Name: host}).Addrs {
-			out = append(out, r.at(&f.Domain, host, addr, probe.ViaGiven)...)
+		a := r.Resolver.Lookup(ctx, dns.Question{Name: host})
+		if len(a.Addrs) == 0 {
+			missing = append(missing, r.unresolved(ctx, &job{domain: inventory.Domain{Name: host, Ports: f.Domain.Ports}, answer: &a}))
+		}
+		for _, addr := range a.Addrs {
+			targets = append(targets, r.at(&f.Domain, host, addr, probe.ViaGiven)...)
 		}
 	}
-	return out
+	return append(r.probeAll(ctx, targets), missing...)
 }
 
 // given says what is dialled where ownership is left out: the given address, or all that the DNS has.
@@ -102,6 +114,10 @@ func (r *run) unresolved(ctx context.Context, j *job) probe.Observation {
 
 // at returns the targets of one address, a port each. Plain HTTP is asked once an address, beside the run's own port.
 func (r *run) at(d *inventory.Domain, name string, addr netip.Addr, via probe.Via) []probe.Target {
+	if d.Expect == inventory.ExpectPlainHTTP {
+		plain := netip.AddrPortFrom(addr, r.HTTPPort)
+		return []probe.Target{{Name: name, Addr: plain, Via: via, HTTP: true, HTTPPort: r.HTTPPort, PlainOnly: true}}
+	}
 	ports := d.Ports
 	if len(ports) == 0 {
 		ports = []uint16{r.Port}
@@ -115,19 +131,16 @@ func (r *run) at(d *inventory.Domain, name string, addr netip.Addr, via probe.Vi
 				t.HTTPPort = r.HTTPPort
 			}
 		}
-		if d.Expect == inventory.ExpectPlainHTTP {
-			t.HTTP, t.HTTPPort, t.PlainOnly = true, r.HTTPPort, true
-		}
 		out = append(out, t)
 	}
 	return out
 }
 
-// ours returns those of the targets' addresses that are ours, sorted.
-func (r *run) ours(targets []probe.Target, origin []netip.Addr) []netip.Addr {
+// ours returns those of the probed addresses that are ours, sorted.
+func (r *run) ours(probes []probe.Observation, origin []netip.Addr) []netip.Addr {
 	var out []netip.Addr
-	for _, t := range targets {
-		addr := t.Addr.Addr()
+	for i := range probes {
+		addr := probes[i].Target.Addr.Addr()
 		if _, ok := r.Networks.Ours(addr); ok || slices.Contains(origin, addr) {
 			out = append(out, addr)
 		}
@@ -158,7 +171,11 @@ func (r *run) probeAll(ctx context.Context, targets []probe.Target) []probe.Obse
 	panics := make([]any, len(targets))
 	for i, t := range targets {
 		wg.Go(func() {
-			defer func() { panics[i] = recover() }()
+			defer func() {
+				if v := recover(); v != nil {
+					panics[i] = defect{v, debug.Stack()}
+				}
+			}()
 			out[i] = r.Prober.Probe(ctx, t)
 		})
 	}
