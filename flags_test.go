@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"certscan/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files and docs/flags.md anew")
@@ -152,5 +156,70 @@ func TestSystemResolvers(t *testing.T) {
 	}
 	if _, err := systemResolvers(path); err == nil || !strings.Contains(err.Error(), "--resolver") {
 		t.Errorf("no nameserver line: %v, want the way out named", err)
+	}
+}
+
+func TestOursNetworks(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7/32", "203.0.113.9/24": "203.0.113.0/24", "2001:db8::1": "2001:db8::1/128", "2001:db8::/48": "2001:db8::/48",
+		"::ffff:203.0.113.7": "203.0.113.7/32", "::ffff:203.0.113.0/120": "203.0.113.0/24", "0.0.0.0/0": "0.0.0.0/0",
+	} {
+		_, given := flags("scan", none)
+		_ = given["ours"].Set(in)
+		s, err := parse(given)
+		if err != nil || fmt.Sprint(s.ours) != "["+want+"]" {
+			t.Errorf("%s: %v, %v, want %s", in, s.ours, err, want)
+		}
+	}
+	_, given := flags("scan", none)
+	_ = given["ours"].Set("::ffff:0:0/90")
+	if _, err := parse(given); err == nil {
+		t.Error("a network that is neither IPv4 nor IPv6 must be refused")
+	}
+}
+
+// TestExitStatus holds the order: 3 wins over 2, 2 over 1, and only 1 and 2 can be taken out.
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	good := report.Run{Complete: true, Trusted: true, Asked: 3}
+	with := func(edit func(*report.Run)) report.Run {
+		r := good
+		edit(&r)
+		return r
+	}
+	warn := with(func(r *report.Run) { r.Counts.Warn = 1 })
+	urgent := with(func(r *report.Run) { r.Counts.Warn, r.Counts.Urgent = 1, 1 })
+	cut := with(func(r *report.Run) { r.Counts.Urgent, r.Complete = 1, false })
+	doubtful := with(func(r *report.Run) { r.Counts.Urgent, r.Trusted = 1, false })
+	for _, c := range []struct {
+		name     string
+		run      report.Run
+		exitZero bool
+		failed   error
+		want     int
+	}{
+		{"all OK", good, false, nil, 0},
+		{"WARN", warn, false, nil, 1},
+		{"URGENT", urgent, false, nil, 2},
+		{"cut", cut, false, nil, 3},
+		{"not to be trusted", doubtful, false, nil, 3},
+		{"unreadable list", urgent, false, io.ErrUnexpectedEOF, 3},
+		{"nothing read", report.Run{Complete: true, Trusted: true}, false, nil, 3},
+		{"WARN taken out", warn, true, nil, 0},
+		{"URGENT taken out", urgent, true, nil, 0},
+		{"cut stays", cut, true, nil, 3},
+		{"not to be trusted stays", doubtful, true, nil, 3},
+	} {
+		var e *exit
+		got, err := 0, verdict(c.run, c.exitZero, c.failed)
+		if errors.As(err, &e) {
+			got = e.status
+		} else if err != nil {
+			got = exitUnknown
+		}
+		if got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
 	}
 }

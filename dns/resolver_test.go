@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -593,4 +594,101 @@ func TestDefectIsOneNamesTrouble(t *testing.T) {
 	if o.Verdict != Unknown || !strings.Contains(o.Evidence[0], "a defect") {
 		t.Errorf("%s %q", o.Verdict, o.Evidence)
 	}
+}
+
+// TestManyAddresses holds that a name with more addresses than are kept says so.
+func TestManyAddresses(t *testing.T) {
+	t.Parallel()
+	n, r := world(t, nil)
+	var records strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&records, "many A 93.184.3.%d\n", i)
+	}
+	n.Zone("example.test", records.String())
+	a := ask(t, r, "many.example.test")
+	if len(a.Addrs) != 64 || a.Dropped != 36 {
+		t.Errorf("%d kept, %d dropped", len(a.Addrs), a.Dropped)
+	}
+	if o := NewNetworks(nil, false).Judge(a); !strings.Contains(strings.Join(o.Evidence, "\n"), "36 more addresses") {
+		t.Errorf("evidence %q", o.Evidence)
+	}
+}
+
+// TestCheckDoesNotWaitForASilentServer holds that one good server starts the run a second later.
+func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var servers sync.WaitGroup
+		defer servers.Wait()
+		good := netip.MustParseAddrPort("9.9.9.9:53")
+		dial := func(_ context.Context, _ string, a netip.AddrPort) (net.Conn, error) {
+			client, server := net.Pipe()
+			servers.Go(func() {
+				if a == good {
+					answerWithoutEDNS(server)
+				} else {
+					_, _ = io.Copy(io.Discard, server)
+				}
+			})
+			return client, nil
+		}
+		silent := netip.MustParseAddrPort("149.112.112.112:53")
+		r, err := New(Config{Servers: []netip.AddrPort{silent, good}, Dial: dial, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		got, err := r.Check(t.Context(), []string{"example.test"})
+		if took := time.Since(began); err != nil || took != time.Second || !slices.Equal(got, []netip.AddrPort{silent}) {
+			t.Errorf("silent %v, %v, took %s", got, err, took)
+		}
+	})
+}
+
+// TestBothRepliesCome answers the first query late and the second at once after it, for A alone: the reply that comes
+// twice must not stand for AAAA's.
+func TestBothRepliesCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var servers sync.WaitGroup
+		defer servers.Wait()
+		dial := func(context.Context, string, netip.AddrPort) (net.Conn, error) {
+			client, server := net.Pipe()
+			servers.Go(func() { replyTwice(server) })
+			return client, nil
+		}
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: dial, Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := ask(t, r, "example.test"); words(a) != "NOERROR/NOERROR 93.184.1.1 2a00:1450::1 []" {
+			t.Errorf("%s after %d attempts", words(a), a.AAAA.Attempts)
+		}
+	})
+}
+
+// replyTwice waits for two rounds of A and AAAA, then answers A of both rounds and AAAA of the second a second later.
+func replyTwice(c net.Conn) {
+	var queries []mdns.Msg
+	for len(queries) < 4 {
+		buf := make([]byte, 1500)
+		n, err := c.Read(buf)
+		var q mdns.Msg
+		if err != nil || q.Unpack(buf[:n]) != nil {
+			return
+		}
+		queries = append(queries, q)
+	}
+	reply := func(i int, record string) {
+		m := new(mdns.Msg).SetReply(&queries[i])
+		rr, _ := mdns.NewRR(record)
+		m.Answer = append(m.Answer, rr)
+		b, _ := m.Pack()
+		_, _ = c.Write(b)
+	}
+	reply(0, "example.test. 60 IN A 93.184.1.1")
+	reply(2, "example.test. 60 IN A 93.184.1.1")
+	time.Sleep(time.Second)
+	reply(3, "example.test. 60 IN AAAA 2a00:1450::1")
+	_, _ = io.Copy(io.Discard, c)
 }
