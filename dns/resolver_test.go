@@ -687,7 +687,7 @@ func replyTwice(c net.Conn) {
 		_, _ = c.Write(b)
 	}
 	reply(0, "example.test. 60 IN A 93.184.1.1")
-	reply(2, "example.test. 60 IN A 93.184.1.1")
+	reply(2, "example.test. 60 IN A 93.184.1.99") // too late to count
 	time.Sleep(time.Second)
 	reply(3, "example.test. 60 IN AAAA 2a00:1450::1")
 	_, _ = io.Copy(io.Discard, c)

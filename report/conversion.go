@@ -162,15 +162,11 @@ func newHandshake(f *triage.Facts, i int, at time.Time) *handshake {
 	return to
 }
 
-// daysLeft returns the days from at to end, rounded down to a tenth. Seconds are counted, since a time.Duration ends
-// after 292 years and certificates do not.
+// daysLeft returns the days from at to end in whole tenths: neither what is left nor what is past is rounded up. Seconds
+// are counted, since a time.Duration ends after 292 years and certificates do not.
 func daysLeft(end, at time.Time) float64 {
 	const perDay = 86_400
-	tenths := (end.Unix() - at.Unix()) * 10
-	if tenths%perDay < 0 {
-		tenths -= perDay
-	}
-	return float64(tenths/perDay) / 10
+	return float64((end.Unix()-at.Unix())*10/perDay) / 10 // division of integers is towards zero
 }
 
 // instant returns t as a record holds it: UTC and whole seconds. What RFC 3339 cannot write becomes zero, unknown.

@@ -134,12 +134,33 @@ func TestDaysLeft(t *testing.T) {
 		{"a tenth, almost", at.Add(8639 * time.Second), 0},
 		{"a tenth", at.Add(8640 * time.Second), 0.1},
 		{"never more than is left", at.Add(12*24*time.Hour + 11*time.Hour), 12.4},
-		{"a second ago", at.Add(-time.Second), -0.1},
+		{"a second ago", at.Add(-time.Second), 0},
+		{"a tenth ago, almost", at.Add(-8639 * time.Second), 0},
+		{"a tenth ago", at.Add(-8640 * time.Second), -0.1},
 		{"a day ago", at.Add(-24 * time.Hour), -1},
+		{"two days and an hour ago", at.Add(-49 * time.Hour), -2},
 		{"more than a duration holds", time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 2912119.5},
 	} {
 		if got := daysLeft(row.end, at); got != row.want || math.Signbit(got) && got == 0 {
 			t.Errorf("%s: %v days, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+// TestDaysAgreeWithTheMessage holds the days of an expired certificate against what its finding says of them.
+func TestDaysAgreeWithTheMessage(t *testing.T) {
+	t.Parallel()
+	for _, ago := range []time.Duration{time.Second, 2 * time.Hour, 49 * time.Hour, 84 * time.Hour, 8639 * time.Second} {
+		r := expiring()
+		r.Facts.Probes[0].TLS = handshakeUntil("xn--e1afmkfd.xn--p1ai", -ago)
+		r = triage.Policy{}.Judge(r.Facts, sampleAt)
+		rec := NewRecord("", "", &r)
+		cell := strings.TrimPrefix(daysCell(*rec.Endpoints[0].TLS.DaysLeft), "-")
+		if message := rec.Findings[0].Message; !strings.Contains(message, ", "+cell+" days ago") {
+			t.Errorf("%s ago: %s days in the table, and %q", ago, cell, message)
+		}
+		if raw := string(rec.AppendJSON(nil)); strings.Contains(raw, `"days_left":-0,`) {
+			t.Errorf("%s ago: a negative zero in %s", ago, raw)
 		}
 	}
 }

@@ -46,9 +46,28 @@ func explainDomain(p *page, f *triage.Facts) {
 	p.line(2, "expected", string(d.Expect))
 	p.line(2, "origin", strings.Join(d.Origin, ", "))
 	p.line(2, "names", some(d.SANs))
+	p.line(2, "verify", some(d.Verify))
+	explainWay(p, f)
 	p.line(2, "tags", strings.Join(d.Tags, ", "))
 	p.line(2, "looked at", stamp(f.At)+", took "+short(f.Elapsed))
 	p.line(2, "our failure", f.Failure)
+}
+
+// explainWay writes how the list wants the name to be looked at and renewed.
+func explainWay(p *page, f *triage.Facts) {
+	d := &f.Domain
+	if d.At.IsValid() {
+		p.line(2, "address", d.At.String())
+	}
+	ports := make([]string, len(d.Ports))
+	for i, port := range d.Ports {
+		ports[i] = strconv.Itoa(int(port))
+	}
+	p.line(2, "ports", some(ports))
+	p.line(2, "renew", d.Renew)
+	p.line(2, "challenge", d.Challenge)
+	p.line(2, "DNS plugin", d.DNSPlugin)
+	p.line(2, "account", d.Account)
 }
 
 // explainDNS writes what each query came to.
@@ -231,7 +250,12 @@ func extendedErrText(code uint16, text string) string {
 	return s
 }
 
-// certificateNames writes the names of a certificate, each once.
+// certificateNames writes the names of a certificate, each once, in their order.
 func certificateNames(names []string) string {
-	return some(slices.Compact(slices.Clone(names)))
+	seen := make(map[string]bool, len(names))
+	return some(slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	}))
 }

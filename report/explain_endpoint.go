@@ -116,7 +116,7 @@ func explainHTTP(p *page, f *triage.Facts, i int) {
 // failureText tells a failed step in words: "dial: refused, the address is up and nothing listens there".
 func failureText(step, code, detail string) string {
 	text := step + ": " + strings.ReplaceAll(code, "_", " ")
-	if meaning := failureMeaning(code); meaning != "" {
+	if meaning := failureMeaning(step, code); meaning != "" {
 		text += ", " + meaning
 	}
 	if detail != "" {
@@ -125,7 +125,7 @@ func failureText(step, code, detail string) string {
 	return text
 }
 
-func failureMeaning(code string) string {
+func failureMeaning(step, code string) string {
 	switch code {
 	case "refused":
 		return "nothing listens on that port"
@@ -136,6 +136,9 @@ func failureMeaning(code string) string {
 	case "unreachable":
 		return "the network says that there is no way there"
 	case "eof":
+		if step == "http" {
+			return "there was no usable answer" // there may have been one that is not of HTTP, or never ends
+		}
 		return "the connection was closed without an answer"
 	case "alert":
 		return "the server refused the handshake"
@@ -144,11 +147,11 @@ func failureMeaning(code string) string {
 	case "unsupported":
 		return "the server uses something that we cannot judge"
 	case "blocked":
-		return "an address that is never dialled"
+		return "a special-purpose address, dialled only with --ours or --allow-private"
 	case "no_route":
 		return "this machine has no route for that kind of address"
 	case "canceled":
-		return "the run was cut"
+		return "our own trouble or shutdown, not the server's"
 	}
 	return ""
 }

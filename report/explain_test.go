@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"certscan/dns"
+	"certscan/inventory"
 	"certscan/probe"
 	"certscan/triage"
 )
@@ -136,8 +139,60 @@ func TestExplainOfNothing(t *testing.T) {
 func TestFailuresHaveWords(t *testing.T) {
 	t.Parallel()
 	for _, code := range probe.ErrorCodes {
-		if failureMeaning(string(code)) == "" {
+		if failureMeaning("dial", string(code)) == "" {
 			t.Errorf("no words for %s", code)
 		}
+	}
+	for _, tt := range []struct{ step, code, detail, want string }{
+		{"dial", "canceled", "too many open files", "dial: canceled, our own trouble or shutdown, not the server's (too many open files)"},
+		{"dial", "blocked", "", "dial: blocked, a special-purpose address, dialled only with --ours or --allow-private"},
+		{"tls", "eof", "", "tls: eof, the connection was closed without an answer"},
+		{"http", "eof", "no usable response: no status line", "http: eof, there was no usable answer (no usable response: no status line)"},
+	} {
+		if got := failureText(tt.step, tt.code, tt.detail); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestExplainTellsWhatTheListSays gives every fact of the input a value of its own.
+func TestExplainTellsWhatTheListSays(t *testing.T) {
+	t.Parallel()
+	r := triage.Result{}
+	r.Facts.Domain = inventory.Domain{
+		Name: "xn--e1afmkfd.xn--p1ai", Display: "пример.рф", Invalid: "holds a space", Source: "domains.yaml:7",
+		SANs: []string{"www.example.com", "api.example.com"}, Owner: "Acme Ltd", Manager: "north@example.com",
+		Expect: inventory.ExpectInternal, Origin: []string{"web1.example.net", "203.0.113.9"},
+		Verify: []string{"host1.example.com", "host2.example.com"}, Ports: []uint16{443, 993}, At: netip.MustParseAddr("203.0.113.7"),
+		Challenge: "dns-01", DNSPlugin: "plugin-x", Account: "account-y", Renew: "panel", Tags: []string{"shop", "vip"},
+	}
+	wants := map[string]string{
+		"Name": "(xn--e1afmkfd.xn--p1ai)", "Display": "пример.рф", "Invalid": "  invalid     holds a space",
+		"Source": "  source      domains.yaml:7", "SANs": "  names       www.example.com, api.example.com",
+		"Owner": "  owner       Acme Ltd", "Manager": "  manager     north@example.com", "Expect": "  expected    internal",
+		"Origin": "  origin      web1.example.net, 203.0.113.9", "Verify": "  verify      host1.example.com, host2.example.com",
+		"Ports": "  ports       443, 993", "At": "  address     203.0.113.7", "Challenge": "  challenge   dns-01",
+		"DNSPlugin": "  DNS plugin  plugin-x", "Account": "  account     account-y", "Renew": "  renew       panel",
+		"Tags": "  tags        shop, vip",
+	}
+	out := explained(t, r, 0)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[inventory.Domain]()) {
+		if want := wants[field.Name]; want == "" || !strings.Contains(out, want) {
+			t.Errorf("%s: no %q in\n%s", field.Name, want, out)
+		}
+	}
+	bare := explained(t, triage.Result{}, 0)
+	for _, label := range []string{"verify", "ports", "address", "challenge", "account", "renew"} {
+		if strings.Contains(bare, "  "+label+" ") {
+			t.Errorf("%s of an entry without it:\n%s", label, bare)
+		}
+	}
+}
+
+func TestCertificateNamesOnce(t *testing.T) {
+	t.Parallel()
+	names := []string{"b.example", "a.example", "b.example", "a.example", "c.example"}
+	if got := certificateNames(names); got != "b.example, a.example, c.example" {
+		t.Errorf("got %q", got)
 	}
 }

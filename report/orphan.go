@@ -9,15 +9,15 @@ import (
 	"certscan/triage"
 )
 
-// orphan is one name that is not served by us any more, as the managers' list shows it; its texts are sanitised.
+// orphan is one name that is not served by us, as the managers' list shows it; its texts are sanitised.
 type orphan struct {
 	manager, domain, verdict, evidence string
 }
 
-// orphanOf returns the entry of a record on the managers' list. A name that is elsewhere on purpose is none: what its
-// list expects raises no more than OK.
+// orphanOf returns the entry of a record on the managers' list. It goes by the findings on the domain itself, not by the
+// verdict: what the list expects, or is normal for a wildcard, raises no more than OK.
 func orphanOf(r *Record) (orphan, bool) {
-	if r.DNS == nil || r.Severity == triage.OK || !departed(r.DNS.Verdict, r.DNS.Reason) {
+	if r.DNS == nil || !slices.ContainsFunc(r.Findings, func(f finding) bool { return departs(&f, r.DNS) }) {
 		return orphan{}, false
 	}
 	o := orphan{manager: Terminal(r.Manager), domain: Terminal(r.Domain), verdict: verdictOf(r)}
@@ -27,18 +27,29 @@ func orphanOf(r *Record) (orphan, bool) {
 	return o, true
 }
 
-// departed reports whether a verdict says that a name is not ours any more.
-func departed(verdict, reason string) bool {
-	switch verdict {
-	case "moved", "free", "expired", "on_hold", "not_delegated", "no_address", "name_missing", "dangling", "broken", "private":
-		return true
-	case "proxied":
-		return reason == "not_ours"
-	}
-	return false
+// departed are the codes that alone say of a domain that nobody reaches us by it.
+var departed = []triage.Code{
+	triage.MovedAway, triage.DomainFree, triage.DomainExpired, triage.DomainOnHold, triage.NotDelegated, triage.NoAddress,
+	triage.NameMissing, triage.DanglingCNAME,
 }
 
-// writeOrphans writes every name that is not ours any more, grouped by who has to call the customer; names without a
+// departs reports whether a finding says that the domain is not served by us. Some codes are also raised of one address,
+// or of one address family: then the verdict is another.
+func departs(f *finding, d *dnsFacts) bool {
+	switch {
+	case f.Name != "" || f.Severity == triage.OK:
+		return false
+	case f.Code == triage.DNSBroken:
+		return d.Verdict == "broken"
+	case f.Code == triage.PrivateAddress:
+		return d.Verdict == "private"
+	case f.Code == triage.BehindProxy:
+		return d.Reason == "not_ours"
+	}
+	return slices.Contains(departed, f.Code)
+}
+
+// writeOrphans writes every name that is not served by us, grouped by who has to call the customer; names without a
 // manager come last. Without any it writes nothing.
 func writeOrphans(out output, orphans []orphan, limit int) {
 	if len(orphans) == 0 {
@@ -60,7 +71,7 @@ func writeOrphans(out output, orphans []orphan, limit int) {
 		}
 		out.text(line, "\n")
 	}
-	write("\nNot ours any more, by manager")
+	write("\nNot served by us, by manager")
 	for _, manager := range slices.SortedFunc(maps.Keys(groups), compareManagers) {
 		group := groups[manager]
 		slices.SortStableFunc(group, func(a, b orphan) int { return cmp.Compare(a.domain, b.domain) })

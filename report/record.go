@@ -115,7 +115,8 @@ type handshake struct {
 	Grade    string   `json:"grade"`
 	Untested []string `json:"untested"`
 	Cert     *leaf    `json:"cert"`
-	// DaysLeft at checked_at, rounded down to a tenth: never more than is left. Null where Cert is.
+	// DaysLeft at checked_at in whole tenths, negative once it has ended: never more than is left, or than is past. Null
+	// where Cert is.
 	DaysLeft    *float64   `json:"days_left"`
 	NameMatches bool       `json:"name_matches"`
 	Chain       string     `json:"chain"`

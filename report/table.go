@@ -35,7 +35,7 @@ const (
 	tightWidth = 32 // below it the days left have none either
 )
 
-// tableSink writes a table for people, and below it what is not ours any more.
+// tableSink writes a table for people, and below it what is not served by us.
 type tableSink struct {
 	out     io.Writer
 	options Options
@@ -52,7 +52,7 @@ type tableRow struct {
 
 func (s *tableSink) add(r *triage.Result) error {
 	rec := NewRecord(s.options.Run, s.options.Vantage, r)
-	row := tableRow{position: positionOf(&rec), severity: rec.Severity}
+	row := tableRow{position: positionOf(&rec, &r.Facts), severity: rec.Severity}
 	row.cells = [columns]string{
 		string(rec.Severity), Terminal(rec.Domain), verdictOf(&rec), daysCell(row.days), whyCell(rec.Findings),
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"certscan/triage"
 )
@@ -114,7 +115,7 @@ type encodedRecord struct {
 func (s *documentSink) add(r *triage.Result) error {
 	rec := NewRecord(s.options.Run, s.options.Vantage, r)
 	s.buf = rec.AppendJSON(s.buf[:0])
-	s.records = append(s.records, encodedRecord{position: positionOf(&rec), json: bytes.Clone(s.buf)})
+	s.records = append(s.records, encodedRecord{position: positionOf(&rec, &r.Facts), json: bytes.Clone(s.buf)})
 	return nil
 }
 
@@ -140,25 +141,39 @@ func (s *documentSink) close(run *Run) error {
 // position is where a record stands in the sorted formats: by severity, worst first, then by days left, then by name.
 type position struct {
 	rank int
-	days float64 // +Inf where no certificate was seen
+	days float64 // +Inf where no certificate counts
 	name string
 }
 
-func positionOf(r *Record) position {
-	return position{rank: r.Severity.Rank(), days: worstDays(r), name: r.Name}
+// positionOf returns the position of a record that was made from f.
+func positionOf(r *Record, f *triage.Facts) position {
+	return position{rank: r.Severity.Rank(), days: worstDays(r, f), name: r.Name}
 }
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(q.rank, p.rank), cmp.Compare(p.days, q.days), cmp.Compare(p.name, q.name))
 }
 
-// worstDays returns the days left of the certificate that ends first, +Inf where none was seen.
-func worstDays(r *Record) float64 {
+// worstDays returns the days left of the name's certificate that ends first, +Inf where none was seen.
+func worstDays(r *Record, f *triage.Facts) float64 {
 	worst := math.Inf(1)
 	for i := range r.Endpoints {
-		if t := r.Endpoints[i].TLS; t != nil && t.DaysLeft != nil {
+		if t := r.Endpoints[i].TLS; t != nil && t.DaysLeft != nil && isOfName(f, i) {
 			worst = min(worst, *t.DaysLeft)
 		}
 	}
 	return worst
+}
+
+// isOfName reports whether the certificate seen at endpoint i is the name's: it covers the name, and where only some of
+// the addresses are ours, one of those shows it.
+func isOfName(f *triage.Facts, i int) bool {
+	o := &f.Probes[i]
+	if f.Owner != nil && f.Owner.Verdict == "mixed" && o.Target.Via != "origin" &&
+		!slices.Contains(f.OursAddrs, o.Target.Addr.Addr()) {
+		return false
+	}
+	// A host that verifies a wildcard may have a certificate of its own.
+	own := func(name string) bool { return strings.EqualFold(name, f.Domain.Name) }
+	return o.TLS.NameMatches && (!f.Domain.Wildcard() || slices.ContainsFunc(o.TLS.Chain[0].Names, own))
 }

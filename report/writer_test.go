@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"certscan/dns"
+	"certscan/probe"
 	"certscan/triage"
 )
 
@@ -127,7 +130,7 @@ func TestSeveritiesChooseWhatIsPrinted(t *testing.T) {
 	if n := bytes.Count(written(t, FormatJSONL, o, assorted()), []byte("\n")); n != 5 {
 		t.Errorf("%d lines of jsonl, want 4 records and the run", n)
 	}
-	if got := string(written(t, FormatTable, o, assorted())); strings.Contains(got, "WARN") || strings.Contains(got, "Not ours") {
+	if got := string(written(t, FormatTable, o, assorted())); strings.Contains(got, "WARN") || strings.Contains(got, "Not served") {
 		t.Errorf("table:\n%s", got)
 	}
 }
@@ -229,25 +232,54 @@ func TestColumnsAlign(t *testing.T) {
 	}
 }
 
-func TestEveryOrphanIsListed(t *testing.T) {
+// TestDaysAreThoseOfOurCertificate covers the column and the order: both go by the same days.
+func TestDaysAreThoseOfOurCertificate(t *testing.T) {
 	t.Parallel()
-	out := string(written(t, FormatTable, Options{}, assorted()))
-	_, section, _ := strings.Cut(out, "Not ours any more, by manager\n")
-	want := `
-west@example.com: 2
-  cdn.example   proxied/not_ours  A 203.0.113.7 is in 203.0.113.0/24
-  gone.example  moved             A 198.51.100.9 is not ours
-
-(no manager): 2
-  free.example  free              A 203.0.113.7 is in 203.0.113.0/24
-  💩.example    broken/servfail   A 203.0.113.7 is in 203.0.113.0/24
-`
-	if section != want {
-		t.Errorf("got\n%s\nwant\n%s", section, want)
+	const day = 24 * time.Hour
+	at := func(address string, left time.Duration) probe.Observation {
+		return observation("example.com", address+":443", handshakeUntil("example.com", left))
 	}
-	none := string(written(t, FormatTable, Options{}, assorted()[:1]))
-	if strings.Contains(none, "Not ours") {
-		t.Errorf("a section about nothing:\n%s", none)
+	wrong := func(o probe.Observation) probe.Observation {
+		o.TLS.NameMatches = false
+		return o
+	}
+	origin := at("203.0.113.9", 4*day)
+	origin.Target.Via = probe.ViaOrigin
+	wildcard := at("203.0.113.7", 2*day)
+	wildcard.TLS.Chain[0].Names = []string{"*.Example.com"}
+	for _, tt := range []struct {
+		name    string
+		domain  string
+		verdict dns.Verdict
+		probes  []probe.Observation
+		want    string
+	}{
+		{"the first to end", "example.com", dns.Parked, []probe.Observation{at("203.0.113.7", 9*day), at("203.0.113.8", 5*day)}, "5.0"},
+		{"not one for other names", "example.com", dns.Parked, []probe.Observation{at("203.0.113.7", 9*day), wrong(at("203.0.113.8", 5*day))}, "9.0"},
+		{"none for this name", "example.com", dns.Parked, []probe.Observation{wrong(at("203.0.113.7", 5*day))}, ""},
+		{"mixed, ours alone", "example.com", dns.Mixed, []probe.Observation{at("203.0.113.7", 9*day), at("198.51.100.9", 5*day)}, "9.0"},
+		{"mixed, nothing of ours was seen", "example.com", dns.Mixed, []probe.Observation{at("198.51.100.9", 5*day)}, ""},
+		{"mixed, our origin", "example.com", dns.Mixed, []probe.Observation{at("203.0.113.7", 9*day), origin}, "4.0"},
+		{"nobody said what is ours", "example.com", dns.Resolved, []probe.Observation{at("198.51.100.9", 5*day)}, "5.0"},
+		{"below a wildcard's certificate", "shop.example.com", dns.Parked, []probe.Observation{wildcard}, "2.0"},
+		{"a wildcard", "*.example.com", dns.NameMissing, []probe.Observation{wildcard}, "2.0"},
+		{"the verifying host has its own", "*.example.com", dns.NameMissing, []probe.Observation{at("203.0.113.7", 2*day)}, ""},
+		{"an empty chain", "example.com", dns.Parked, []probe.Observation{observation("example.com", "203.0.113.7:443", &probe.Handshake{NameMatches: true})}, ""},
+		{"ownership was not asked", "example.com", "", []probe.Observation{at("198.51.100.9", 5*day)}, "5.0"},
+		{"nothing probed", "example.com", dns.Parked, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := result(tt.domain, "", "", tt.verdict, "")
+			r.Facts.Probes, r.Facts.OursAddrs = tt.probes, addrs("203.0.113.7")
+			if tt.verdict == "" {
+				r.Facts.Owner = nil
+			}
+			rec := NewRecord("", "", &r)
+			if got := daysCell(positionOf(&rec, &r.Facts).days); got != tt.want {
+				t.Errorf("%q days, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	stateNameless         // it serves, and has no certificate for this name
 	stateBlocked          // we will not dial it
 	unroutable            // this machine cannot reach its family
-	stateUnfinished       // our own shutdown, or a look-up of ours, cut the probe
+	stateUnfinished       // our own trouble or shutdown, or a look-up of ours, cut the probe
 )
 
 // stateOf reads an observation's error.
@@ -63,7 +63,8 @@ func (e *endpoint) failure() string {
 		return "answers"
 	}
 	text := stepWords(e.Err.Step) + " " + string(e.Err.Code)
-	if e.Err.Detail != "" && (e.Err.Step == probe.StepDNS || slices.Contains(detailed, e.Err.Code)) {
+	answered := e.Err.Step == probe.StepHTTP && e.Err.Code == probe.CodeEOF // what was wrong with it is in the detail
+	if e.Err.Detail != "" && (answered || e.Err.Step == probe.StepDNS || slices.Contains(detailed, e.Err.Code)) {
 		text += " (" + clip(e.Err.Detail, maxQuote) + ")"
 	}
 	return text
@@ -157,7 +158,7 @@ func seeUnseen(_ *scene, e *endpoint) look {
 	if e.state != stateUnfinished {
 		return passed("probed to the end")
 	}
-	why := "not probed to the end: " + e.failure()
+	why := e.label + " was not probed to the end: " + e.failure()
 	return look{matched: true, why: why, action: ActionInvestigate}
 }
 

@@ -20,6 +20,15 @@ func availabilityRows() []row {
 			"down URGENT P2 investigate",
 		}},
 		{"down/one port of two", probed(refused, mail), []string{"down URGENT P2 investigate"}},
+		{"name_mismatch/silent over HTTP", mismatch(broken(first, probe.StepHTTP, probe.CodeTimeout, "")), []string{
+			"name_mismatch URGENT P2 renew",
+		}},
+		{"name_mismatch/cut over HTTP", mismatch(broken(first, probe.StepHTTP, probe.CodeCanceled, "")), []string{
+			"name_mismatch URGENT P2 renew",
+		}},
+		{"down_partly/beside a wrong certificate that fails over HTTP", mismatch(
+			broken(first, probe.StepHTTP, probe.CodeReset, ""), broken(second, probe.StepDial, probe.CodeRefused, ""),
+		), []string{"name_mismatch URGENT P2 renew", "down_partly WARN P2 investigate @" + second}},
 		{"down/unrelated alert", probed(broken(first, probe.StepTLS, probe.CodeAlert, "handshake_failure")), []string{
 			"down URGENT P2 investigate",
 		}},
@@ -49,6 +58,9 @@ func availabilityRows() []row {
 			"inconclusive WARN P3 investigate",
 		}},
 		{"clean/no route to one of two", probed(at(first), broken(sixth, probe.StepDial, probe.CodeNoRoute, "")), nil},
+		{"inconclusive/our own trouble", probed(broken(first, probe.StepDial, probe.CodeCanceled, "too many open files")), []string{
+			"inconclusive WARN P3 investigate",
+		}},
 		{"inconclusive/cut", probed(broken(first, probe.StepTLS, probe.CodeCanceled, "")), []string{"inconclusive WARN P3 investigate"}},
 		{"inconclusive/an origin that does not resolve", probed(broken(first, probe.StepDNS, probe.CodeTimeout, "")), []string{
 			"inconclusive WARN P3 investigate",

@@ -20,9 +20,6 @@ func ofAnswering(see func(*scene, *endpoint) look) func(*scene, Code) ([]Finding
 
 // statusWords tells the method and the status that counts.
 func (e *endpoint) statusWords() string {
-	if e.HTTP.Status == 0 {
-		return "no status"
-	}
 	return e.HTTP.Method + " answers " + strconv.Itoa(e.HTTP.Status)
 }
 
@@ -75,7 +72,7 @@ func noHTTPSRedirect(s *scene, e *endpoint) look {
 func hstsMissing(_ *scene, e *endpoint) look {
 	age := e.HTTP.HSTSMaxAge
 	switch {
-	case e.TLS == nil || e.HTTP.Status == 0:
+	case e.TLS == nil:
 		return passed("nothing was answered over TLS")
 	case e.HTTP.Status >= 500:
 		return passed("an error page says nothing of it")

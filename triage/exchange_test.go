@@ -1,6 +1,8 @@
 package triage
 
 import (
+	"fmt"
+
 	"certscan/dns"
 	"certscan/probe"
 )
@@ -12,7 +14,7 @@ func exchangeRows() []row {
 		return f
 	}
 	no, zero := false, int64(0)
-	return []row{
+	rows := []row{
 		{"http_5xx", status(503), []string{"http_5xx URGENT P3 investigate"}},
 		{"http_5xx/no word about HSTS", exchanges(status(503), func(x *probe.Exchange) { x.HSTSMaxAge = nil }), []string{
 			"http_5xx URGENT P3 investigate",
@@ -23,9 +25,6 @@ func exchangeRows() []row {
 			f.Probes[0].Err = &probe.Error{Step: probe.StepHTTP, Code: probe.CodeReset}
 		}), []string{"down URGENT P2 investigate"}},
 		{"proxy_origin_error", proxied(status(522)), []string{
-			"proxy_origin_error URGENT P2 investigate", "behind_proxy OK P3 none",
-		}},
-		{"proxy_origin_error/530", proxied(status(530)), []string{
 			"proxy_origin_error URGENT P2 investigate", "behind_proxy OK P3 none",
 		}},
 		{"http_5xx/503 of a proxy", proxied(status(503)), []string{"http_5xx URGENT P3 investigate", "behind_proxy OK P3 none"}},
@@ -43,5 +42,20 @@ func exchangeRows() []row {
 		{"hsts_missing/switched off", exchanges(clean(first), func(x *probe.Exchange) { x.HSTSMaxAge = &zero }), []string{
 			"hsts_missing OK P3 none",
 		}},
+		{"clean/499", status(499), nil},
+		{"http_5xx/500", status(500), []string{"http_5xx URGENT P3 investigate"}},
+		{"http_5xx/599", status(599), []string{"http_5xx URGENT P3 investigate"}},
+		{"clean/600", status(600), nil},
 	}
+	for _, code := range []int{520, 521, 522, 523, 524, 525, 526, 527, 530} {
+		rows = append(rows, row{fmt.Sprintf("proxy_origin_error/%d", code), proxied(status(code)), []string{
+			"proxy_origin_error URGENT P2 investigate", "behind_proxy OK P3 none",
+		}})
+	}
+	for _, code := range []int{519, 528, 529, 531} {
+		rows = append(rows, row{fmt.Sprintf("http_5xx/%d of a proxy", code), proxied(status(code)), []string{
+			"http_5xx URGENT P3 investigate", "behind_proxy OK P3 none",
+		}})
+	}
+	return rows
 }

@@ -18,7 +18,7 @@ func agrees(expect inventory.Expect, o *dns.Ownership) bool {
 		return o.Verdict == dns.Private
 	case inventory.ExpectRetired:
 		return slices.Contains([]dns.Verdict{
-			dns.NotDelegated, dns.NameMissing, dns.NoAddress, dns.Free, dns.OnHold,
+			dns.NotDelegated, dns.NameMissing, dns.NoAddress, dns.Free, dns.Expired, dns.OnHold,
 		}, o.Verdict)
 	case inventory.ExpectNothing, inventory.ExpectParked, inventory.ExpectPlainHTTP:
 	}

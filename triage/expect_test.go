@@ -60,7 +60,7 @@ func expectRows() []row {
 	}
 	for v, code := range map[dns.Verdict]Code{
 		dns.NotDelegated: NotDelegated, dns.NameMissing: NameMissing, dns.NoAddress: NoAddress, dns.Free: DomainFree,
-		dns.OnHold: DomainOnHold,
+		dns.OnHold: DomainOnHold, dns.Expired: DomainExpired,
 	} {
 		f := expect(inventory.ExpectRetired, ruled(v, ""))
 		rows = append(rows, row{string(code) + "/expected of a retired name", f, []string{string(code) + " OK P3 none"}})

@@ -2,8 +2,9 @@
 //
 // [Policy.Judge] is pure: it reads no clock, opens nothing, logs nothing, starts nothing; the same input gives the same
 // output. It promises that less time left never lowers a severity, that a verdict of unknown never asks for a
-// renewal, that a name which is not ours raises no alarm about its certificate, and that one cause raises one
-// finding. It returns every rule it tried, with the reason, so that `certscan explain` has nothing to work out.
+// renewal, that a name which is not ours raises no alarm about its certificate, and that a consequence is no finding
+// beside its cause; what docs/codes.md lists as independent, as cert_expiring and renewal_overdue, stands side by side. It
+// returns every rule it tried, with the reason, so that `certscan explain` has nothing to work out.
 package triage
 
 import (

@@ -81,6 +81,12 @@ func probed(obs ...probe.Observation) *Facts {
 	return f
 }
 
+// mismatch returns clean facts with the given observations, of which the first shows a certificate for other names.
+func mismatch(obs ...probe.Observation) *Facts {
+	obs[0].TLS.NameMatches = false
+	return probed(obs...)
+}
+
 // with changes facts and returns them, so that a row is one expression.
 func with(f *Facts, change func(*Facts)) *Facts {
 	change(f)

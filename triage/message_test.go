@@ -82,8 +82,34 @@ func otherSayings() []saying {
 			"no address to dial", probed(probe.Observation{
 				Target: probe.Target{Name: "example.com"},
 				Err:    &probe.Error{Step: probe.StepDNS, Code: probe.CodeUnreachable, Detail: "the name has no address"},
-			}), Inconclusive, "not probed to the end: look-up unreachable (the name has no address)", "look-up unreachable",
+			}), Inconclusive, "example.com was not probed to the end: look-up unreachable (the name has no address)", "look-up unreachable",
 		},
+		{
+			"our own trouble", probed(broken(first, probe.StepDial, probe.CodeCanceled, "too many open files")), Inconclusive,
+			"203.0.113.7 was not probed to the end: connection canceled (too many open files)", "203.0.113.7 was not probed to the end",
+		},
+		{
+			"our own trouble, twice",
+			probed(broken(first, probe.StepDial, probe.CodeCanceled, "too many open files"), broken(second, probe.StepTLS, probe.CodeCanceled, "")),
+			Inconclusive,
+			"203.0.113.7 was not probed to the end: connection canceled (too many open files); " +
+				"203.0.113.8 was not probed to the end: TLS handshake canceled", "",
+		},
+		{
+			"our own trouble beside a good address", probed(at(first), broken(second, probe.StepDial, probe.CodeCanceled, "")), Inconclusive,
+			"203.0.113.8 was not probed to the end: connection canceled",
+			"203.0.113.7: probed to the end; 203.0.113.8 was not probed to the end: connection canceled",
+		},
+		{
+			"two blocked", with(probed(broken("10.0.0.1", probe.StepDial, probe.CodeBlocked, ""), broken("10.0.0.2", probe.StepDial, probe.CodeBlocked, "")),
+				func(f *Facts) { f.Owner.Verdict = dns.Resolved }), PrivateAddress,
+			"10.0.0.1 is a special-purpose address and was not dialled; 10.0.0.2 is a special-purpose address and was not dialled", "",
+		},
+		{
+			"an answer that is none", probed(broken(first, probe.StepHTTP, probe.CodeEOF, "no usable response: no status line")), Down,
+			"203.0.113.7: HTTP eof (no usable response: no status line)", "",
+		},
+		{"closed in the handshake", probed(broken(first, probe.StepTLS, probe.CodeEOF, "EOF")), Down, "203.0.113.7: TLS handshake eof", ""},
 		{"our own failure", with(clean(first), func(f *Facts) { f.Failure = "boom" }), Inconclusive, "our own failure: boom", "boom"},
 		{
 			"half an answer", with(clean(first), func(f *Facts) { f.DNS.AAAA.Status = dns.StatusServFail }), DNSBroken,

@@ -109,6 +109,19 @@ func hostRows() []row {
 		{"name_missing/wildcard", wildcard(dns.NameMissing, "*.example.com"), nil},
 		{"no_address/wildcard", wildcard(dns.NoAddress, "*.example.com"), nil},
 		{"moved_away/wildcard", wildcard(dns.Moved, "*.example.com"), []string{"moved_away WARN P3 call_customer"}},
+		{"moved_away/further names in order", named(clean(first), further("www.example.com", dns.Moved), further("api.example.com", dns.Moved)), []string{
+			"moved_away WARN P3 call_customer api.example.com", "moved_away WARN P3 call_customer www.example.com",
+		}},
+		{"moved_away/the domain goes first", with(named(clean(), further("api.example.com", dns.Moved)), func(f *Facts) {
+			f.Owner.Verdict = dns.Moved
+		}), []string{"moved_away WARN P3 call_customer", "moved_away WARN P3 call_customer api.example.com"}},
+		{"clean/wildcard at its verifying host", wildcard(dns.NameMissing, "*.example.com"), nil},
+		{"name_mismatch/the wildcard does not reach its verifying host", handshakes(wildcard(dns.NameMissing, "*.example.com"), func(h *probe.Handshake) {
+			h.NameMatches = false
+		}), []string{"name_mismatch URGENT P2 investigate"}},
+		{"name_mismatch/the verifying host has the domain's", wildcard(dns.NameMissing, "example.com"), []string{
+			"name_mismatch URGENT P2 investigate",
+		}},
 		{"name_mismatch/the verifying host has its own", wildcard(dns.NameMissing, "api.example.com"), []string{
 			"name_mismatch URGENT P2 investigate",
 		}},

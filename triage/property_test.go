@@ -33,7 +33,7 @@ func sighting(r *rand.Rand, addr string) probe.Observation {
 	h.NameMatches, h.Trust = r.IntN(4) > 0, pick(r, probe.ChainStates)
 	h.Version = pick(r, []string{"TLS 1.3", "TLS 1.2", "TLS 1.0"})
 	h.Revocation.Status = pick(r, probe.RevocationStatuses)
-	o.HTTP.Status, o.HTTP.Loop = pick(r, []int{0, 200, 301, 404, 503, 522}), r.IntN(8) == 0
+	o.HTTP.Status, o.HTTP.Loop = pick(r, []int{200, 301, 404, 503, 522}), r.IntN(8) == 0
 	if r.IntN(2) == 0 {
 		o.Err = &probe.Error{
 			Step: pick(r, []probe.Step{probe.StepDNS, probe.StepDial, probe.StepTLS, probe.StepHTTP}),
@@ -186,6 +186,59 @@ func TestNoAlarmForWhatIsNotOurs(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWrongCertificateStandsAlone tries every failure and every answer behind a certificate for other names.
+func TestWrongCertificateStandsAlone(t *testing.T) {
+	t.Parallel()
+	wrong := func(o *probe.Observation) {
+		h := at(first).TLS
+		h.Chain, h.NameMatches = slices.Clone(h.Chain), false
+		o.TLS = h
+	}
+	r := rand.New(rand.NewPCG(11, 4))
+	for range seeds {
+		f := probed(sighting(r, first), sighting(r, second))
+		wrong(&f.Probes[0])
+		both := r.IntN(2) == 0
+		if both {
+			wrong(&f.Probes[1])
+		}
+		for _, found := range (Policy{}).Judge(*f, now).Findings {
+			ofWrong := both || found.Address == first
+			if ofWrong && found.Code != NameMismatch && found.Code != NoCertificate {
+				t.Fatalf("%s after %+v and %+v", short(found), f.Probes[0].Err, f.Probes[1].Err)
+			}
+		}
+	}
+}
+
+// TestBlockedRenewalPagesNobody holds that no certificate is on-call's while the owner's DNS keeps it from being renewed.
+func TestBlockedRenewalPagesNobody(t *testing.T) {
+	t.Parallel()
+	blocked := 0
+	for seed := range uint64(seeds) {
+		f := arbitrary(seed)
+		res := Policy{}.Judge(*f, now)
+		halfFails := func(found Finding) bool { return found.Code == DNSBroken && found.Name == "" }
+		if f.Owner == nil || f.Owner.Verdict == dns.Broken ||
+			f.Owner.Verdict != dns.Mixed && !slices.ContainsFunc(res.Findings, halfFails) {
+			continue
+		}
+		for _, found := range res.Findings {
+			i := slices.IndexFunc(rules, func(r rule) bool { return r.code == found.Code })
+			if rules[i].about != ofCertificate {
+				continue
+			}
+			blocked++
+			if found.Priority != P3 || found.Action == ActionRenew {
+				t.Errorf("seed %d: %s", seed, short(found))
+			}
+		}
+	}
+	if blocked == 0 {
+		t.Error("no renewal was blocked at all")
 	}
 }
 

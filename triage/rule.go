@@ -164,14 +164,18 @@ func rankRenew(a Action) int {
 	return 0
 }
 
-// recount tells one text for all endpoints where they agree, else each endpoint's own.
+// recount tells one text for all endpoints where they agree, else each endpoint's own after its address, unless the text
+// begins with that.
 func recount(ends []endpoint, texts []string) string {
 	if !slices.ContainsFunc(texts, func(t string) bool { return t != texts[0] }) {
 		return texts[0]
 	}
 	told := make([]string, 0, maxQuoted)
 	for i, t := range texts[:min(len(texts), maxQuoted)] {
-		told = append(told, ends[i].label+": "+t)
+		if addr, _, _ := strings.Cut(ends[i].label, " "); !strings.HasPrefix(t, addr+" ") {
+			t = ends[i].label + ": " + t
+		}
+		told = append(told, t)
 	}
 	if len(texts) > maxQuoted {
 		told = append(told, "and others")

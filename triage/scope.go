@@ -19,8 +19,9 @@ type scene struct {
 	now    time.Time
 	hosts  []host // the domain, then its further names
 
-	scope admission
-	ends  []endpoint // the endpoints whose trouble is an alarm, sorted by address
+	scope   admission
+	blocked bool       // the owner's DNS keeps a renewal from succeeding
+	ends    []endpoint // the endpoints whose trouble is an alarm, sorted by address
 	// seen and answered are those of ends that showed a certificate, and that said something over HTTP.
 	seen, answered []endpoint
 }
@@ -38,6 +39,7 @@ type endpoint struct {
 
 func newScene(p Policy, f *Facts, now time.Time) *scene {
 	s := &scene{policy: p, facts: f, now: now, hosts: hostsOf(f), scope: admit(f)}
+	s.blocked = s.renewalBlocked()
 	for i := range f.Probes {
 		if o := &f.Probes[i]; s.scope.counts(o) {
 			s.ends = append(s.ends, s.endpoint(o))
@@ -77,6 +79,9 @@ func (s *scene) endpoint(o *probe.Observation) endpoint {
 	if d := &s.facts.Domain; d.Wildcard() {
 		// A host that shows the wildcard's certificate may have one of its own, which proves nothing.
 		e.covers = e.covers && slices.ContainsFunc(e.leaf.Names, func(n string) bool { return strings.EqualFold(n, d.Name) })
+	}
+	if !e.covers {
+		e.state = stateUp // what fails behind it is somebody else's site
 	}
 	return e
 }
@@ -188,11 +193,36 @@ func (s *scene) temper(about subject, f Finding) Finding {
 	if f.Severity.Rank() > s.scope.ceiling.Rank() {
 		f.Severity = s.scope.ceiling
 	}
-	blocked := about == ofCertificate && s.facts.Owner != nil && s.facts.Owner.Verdict == dns.Mixed
-	if s.scope.ceiling != Urgent || blocked {
+	if s.scope.ceiling != Urgent || about == ofCertificate && s.blocked {
 		f.Priority = P3
 	}
 	return f
+}
+
+// orphaned are the verdicts under which no CA gets to our server by a name.
+var orphaned = []dns.Verdict{
+	dns.Moved, dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling,
+	dns.Broken, dns.Private,
+}
+
+// renewalBlocked reports whether the owner's DNS keeps a renewal from succeeding: some addresses are not ours, one
+// address family fails, or a name that the list wants on the same certificate does not lead to us.
+func (s *scene) renewalBlocked() bool {
+	f := s.facts
+	if f.Owner == nil {
+		return false
+	}
+	if f.Owner.Verdict == dns.Mixed || halfBroken(s.hosts[0]) != "" {
+		return true
+	}
+	for i := range f.Names {
+		n := &f.Names[i]
+		astray := slices.Contains(orphaned, n.Owner.Verdict) && !absenceIsNormal(hostOf(n)) && !agrees(f.Domain.Expect, &n.Owner)
+		if astray && slices.Contains(f.Domain.SANs, n.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // mend returns the action for a certificate at an endpoint: wish where we surely may, else a look by a human.
@@ -202,6 +232,8 @@ func (s *scene) mend(e *endpoint, wish Action) Action {
 		return ActionInvestigate
 	}
 	switch {
+	case wish == ActionRenew && s.blocked:
+		return ActionInvestigate
 	case o.Verdict == dns.Parked, o.Verdict == dns.Proxied && o.Reason == dns.ReasonOurs:
 		return wish
 	case o.Verdict == dns.Mixed && wish == ActionDeploy:
@@ -222,13 +254,16 @@ func hostsOf(f *Facts) []host {
 	hosts := make([]host, 0, 1+len(f.Names))
 	hosts = append(hosts, host{dns: f.DNS, owner: f.Owner, wild: f.Domain.Wildcard()})
 	for i := range f.Names {
-		n := &f.Names[i]
-		h := host{name: n.Name, dns: &n.DNS, owner: &n.Owner, wild: strings.HasPrefix(n.Name, "*.")}
+		h := hostOf(&f.Names[i])
 		if !sameCause(hosts[0], h) {
 			hosts = append(hosts, h)
 		}
 	}
 	return hosts
+}
+
+func hostOf(n *NameFacts) host {
+	return host{name: n.Name, dns: &n.DNS, owner: &n.Owner, wild: strings.HasPrefix(n.Name, "*.")}
 }
 
 // sameCause reports whether a further name only repeats what its registrable domain already says of the domain.

@@ -2,8 +2,67 @@ package triage
 
 import (
 	"certscan/dns"
+	"certscan/inventory"
 	"certscan/probe"
 )
+
+// blockedRows are names whose renewal the owner's DNS keeps from succeeding, and such where it only looks like it.
+func blockedRows() []row {
+	old := func(names ...NameFacts) *Facts {
+		f := leaves(clean(first), func(c *probe.Certificate) { *c = leaf(-day, 90*day) })
+		f.Names = names
+		for _, n := range names {
+			f.Domain.SANs = append(f.Domain.SANs, n.Name)
+		}
+		return f
+	}
+	half := func(f *Facts) { f.DNS.AAAA.Status = dns.StatusServFail }
+	rows := []row{
+		{"cert_expired/one address family fails", with(old(), half), []string{
+			"cert_expired URGENT P3 investigate", "dns_broken WARN P3 fix_dns",
+		}},
+		{"down/one address family fails", with(probed(broken(first, probe.StepDial, probe.CodeRefused, "")), half), []string{
+			"down URGENT P2 investigate", "dns_broken WARN P3 fix_dns",
+		}},
+		{"chain_incomplete/one name of the list moved", with(handshakes(clean(first), func(h *probe.Handshake) {
+			h.Trust = probe.ChainIncomplete
+		}), func(f *Facts) {
+			f.Names, f.Domain.SANs = []NameFacts{further("www.example.com", dns.Moved)}, []string{"www.example.com"}
+		}), []string{"chain_incomplete WARN P3 deploy", "moved_away WARN P3 call_customer www.example.com"}},
+		{"cert_expired/a name that nobody asked for moved", with(old(further("www.example.com", dns.Moved)), func(f *Facts) {
+			f.Domain.SANs = nil
+		}), []string{"cert_expired URGENT P1 renew", "moved_away WARN P3 call_customer www.example.com"}},
+		{"cert_expired/a wildcard of the list has no random label", old(further("*.example.com", dns.NameMissing)), []string{
+			"cert_expired URGENT P1 renew",
+		}},
+		{"cert_expired/a wildcard of the list moved", old(further("*.example.com", dns.Moved)), []string{
+			"cert_expired URGENT P3 investigate", "moved_away WARN P3 call_customer *.example.com",
+		}},
+		{"cert_expired/internal, as all names of the list", with(old(further("www.example.com", dns.Private)), func(f *Facts) {
+			f.Owner.Verdict, f.Domain.Expect = dns.Private, inventory.ExpectInternal
+		}), []string{"cert_expired URGENT P1 investigate", "private_address OK P3 none", "private_address OK P3 none www.example.com"}},
+		{"cert_expired/ownership was not asked", with(old(further("www.example.com", dns.Moved)), func(f *Facts) {
+			f.DNS, f.Owner, f.Names = nil, nil, nil
+		}), []string{"cert_expired URGENT P1 investigate"}},
+	}
+	for _, v := range []dns.Verdict{dns.Parked, dns.Resolved} {
+		rows = append(rows, row{"cert_expired/a name of the list is " + string(v), old(further("www.example.com", v)), []string{
+			"cert_expired URGENT P1 renew",
+		}})
+	}
+	for v, finding := range map[dns.Verdict]string{
+		dns.Moved: "moved_away WARN P3 call_customer", dns.Free: "domain_free WARN P3 drop_site",
+		dns.Expired: "domain_expired WARN P3 call_customer", dns.OnHold: "domain_on_hold WARN P3 call_customer",
+		dns.NotDelegated: "not_delegated WARN P3 call_customer", dns.NoAddress: "no_address WARN P3 fix_dns",
+		dns.NameMissing: "name_missing WARN P3 fix_dns", dns.Dangling: "dangling_cname WARN P3 fix_dns",
+		dns.Broken: "dns_broken WARN P3 fix_dns", dns.Private: "private_address WARN P3 fix_dns",
+	} {
+		rows = append(rows, row{"cert_expired/a name of the list is " + string(v), old(further("www.example.com", v)), []string{
+			"cert_expired URGENT P3 investigate", finding + " www.example.com",
+		}})
+	}
+	return rows
+}
 
 func scopeRows() []row {
 	old := func(f *Facts) *Facts { return leaves(f, func(c *probe.Certificate) { *c = leaf(-day, 90*day) }) }
