@@ -100,7 +100,9 @@ func TestSerial(t *testing.T) {
 	padded := parse(t, altered(t, plain, key, []byte{2, 2, 0x03, 0xab}, []byte{2, 2, 0, 0xab}))
 	for want, serial := range map[string]*big.Int{
 		"-03ab": negative.SerialNumber, "ab": padded.SerialNumber, "00": big.NewInt(0), "": nil,
-		strings.Repeat("ff", serialLimit): new(big.Int).SetBytes(bytes.Repeat([]byte{0xff}, 60_000)),
+		strings.Repeat("ee", 64): new(big.Int).SetBytes(bytes.Repeat([]byte{0xee}, 64)),
+		strings.Repeat("dd", 63): new(big.Int).SetBytes(bytes.Repeat([]byte{0xdd}, 63)),
+		strings.Repeat("ff", 64): new(big.Int).SetBytes(bytes.Repeat([]byte{0xff}, 60_000)),
 	} {
 		if got := serialText(serial); got != want {
 			t.Errorf("serial is %q, want %q", got, want)

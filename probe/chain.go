@@ -33,10 +33,9 @@ func (s *trustStore) judge(sent []*x509.Certificate, now time.Time) (ChainState,
 		return ChainSelfSigned, "the certificate is its own issuer"
 	}
 	if expired := s.expiredIssuer(leaf, issuers, at); expired != nil {
-		detail := "issuer " + rdnText(expired.Subject) + " expired on " + expired.NotAfter.UTC().Format(time.DateOnly)
-		return ChainExpiredIssuer, clip(detail, detailLimit)
+		return ChainExpiredIssuer, clip(outOfTime(expired, at), detailLimit)
 	}
-	return ChainUntrusted, clip(distrust(leaf, issuers, err), detailLimit)
+	return ChainUntrusted, clip(distrust(leaf, issuers, at, err), detailLimit)
 }
 
 func (s *trustStore) verify(leaf *x509.Certificate, issuers []*x509.Certificate, at time.Time) ([][]*x509.Certificate, error) {
@@ -94,11 +93,11 @@ func inOrder(path, sent []*x509.Certificate) bool {
 	return true
 }
 
-// expiredIssuer returns the issuer whose end alone keeps the chain from verifying: within its life, with the leaf's
-// own dates left out of account, the chain verifies. It returns nil where there is none.
+// expiredIssuer returns the issuer, sent or a root of ours, whose end alone keeps the chain from verifying: within its
+// life, with the leaf's own dates left out of account, the chain verifies. It returns nil where there is none.
 func (s *trustStore) expiredIssuer(leaf *x509.Certificate, issuers []*x509.Certificate, at time.Time) *x509.Certificate {
 	tried := 0
-	for _, issuer := range issuers {
+	for _, issuer := range s.candidates(leaf, issuers) {
 		if !at.After(issuer.NotAfter) || tried == expiredLimit {
 			continue
 		}
@@ -112,8 +111,30 @@ func (s *trustStore) expiredIssuer(leaf *x509.Certificate, issuers []*x509.Certi
 	return nil
 }
 
-// distrust says in words why a chain does not verify; err is what x509 said.
-func distrust(leaf *x509.Certificate, issuers []*x509.Certificate, err error) string {
+// candidates returns the issuers that were sent, and after them the roots that any certificate names as its issuer.
+func (s *trustStore) candidates(leaf *x509.Certificate, issuers []*x509.Certificate) []*x509.Certificate {
+	all := slices.Clone(issuers)
+	for _, cert := range slices.Concat([]*x509.Certificate{leaf}, issuers) {
+		for _, anchor := range s.anchors[string(cert.RawIssuer)] {
+			if !slices.ContainsFunc(all, anchor.Equal) {
+				all = append(all, anchor)
+			}
+		}
+	}
+	return all
+}
+
+// outOfTime says in words that an issuer is not valid at an instant.
+func outOfTime(issuer *x509.Certificate, at time.Time) string {
+	name := clip(rdnText(issuer.Subject), textLimit/2) // so that the date fits
+	if at.Before(issuer.NotBefore) {
+		return "issuer " + name + " is not valid before " + issuer.NotBefore.UTC().Format(time.DateOnly)
+	}
+	return "issuer " + name + " expired on " + issuer.NotAfter.UTC().Format(time.DateOnly)
+}
+
+// distrust says in words why a chain does not verify at an instant; err is what x509 said.
+func distrust(leaf *x509.Certificate, issuers []*x509.Certificate, at time.Time, err error) string {
 	path := climb(leaf, issuers)
 	for _, cert := range path {
 		if hash := weakHash(cert); hash != "" && !selfSigned(cert) {
@@ -121,6 +142,9 @@ func distrust(leaf *x509.Certificate, issuers []*x509.Certificate, err error) st
 		}
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired && invalid.Cert != nil && !invalid.Cert.Equal(leaf) {
+			return outOfTime(invalid.Cert, at)
+		}
 		return invalidity(invalid)
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {

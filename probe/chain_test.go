@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,17 @@ func validity(from, to time.Duration) func(*x509.Certificate) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	w := newPKI(t)
-	s := trusting(t, w.root.cert)
+	issuer := func(name string, from, to time.Duration, by *authority) *authority {
+		tmpl := template(name)
+		validity(from, to)(tmpl)
+		return sign(t, tmpl, by)
+	}
+	oldRoot := issuer("Old Root", -900*day, -10*day, nil)
+	underOld := issuer("Under Old", -100*day, 100*day, oldRoot)
+	overlate := issuer("Overlate Issuer", -5*day, 100*day, oldRoot)
+	older := issuer("Older Issuer", -800*day, -20*day, oldRoot)
+	early := issuer("Early Issuer", 3*day, 100*day, w.root)
+	s := trusting(t, w.root.cert, oldRoot.cert)
 	inter, second, root := w.intermediate.cert, w.second.cert, w.root.cert
 	good := w.leaf(t, w.intermediate, nil)
 	deep := w.leaf(t, w.second, nil)
@@ -88,6 +99,12 @@ func TestJudge(t *testing.T) {
 		{"expired issuer", []*x509.Certificate{w.leaf(t, w.expired, nil), w.expired.cert}, ChainExpiredIssuer, "issuer Old Issuer expired on 2026-11-10"},
 		{"issuer expired before the leaf began", []*x509.Certificate{w.leaf(t, w.expired, validity(-time.Hour, day)), w.expired.cert}, ChainExpiredIssuer, "Old Issuer"},
 		{"an expired surplus beside an unknown root", []*x509.Certificate{w.leaf(t, w.foreignInter, nil), w.foreignInter.cert, w.expired.cert}, ChainUntrusted, "Foreign Root"},
+		{"issuer not yet valid", []*x509.Certificate{w.leaf(t, early, nil), early.cert}, ChainUntrusted, "issuer Early Issuer is not valid before 2026-11-23"},
+		{"expired root not sent", []*x509.Certificate{w.leaf(t, underOld, nil), underOld.cert}, ChainExpiredIssuer, "issuer Old Root expired on 2026-11-10"},
+		{"expired root sent", []*x509.Certificate{w.leaf(t, underOld, nil), underOld.cert, oldRoot.cert}, ChainExpiredIssuer, "issuer Old Root expired on 2026-11-10"},
+		{"issued by an expired root", []*x509.Certificate{w.leaf(t, oldRoot, nil)}, ChainExpiredIssuer, "issuer Old Root expired on 2026-11-10"},
+		{"issuer begun after its root's end", []*x509.Certificate{w.leaf(t, overlate, nil), overlate.cert}, ChainUntrusted, "issuer Old Root expired on 2026-11-10"},
+		{"expired issuer of an expired root", []*x509.Certificate{w.leaf(t, older, nil), older.cert}, ChainExpiredIssuer, "issuer Older Issuer expired on 2026-10-31"},
 		{"self-signed", []*x509.Certificate{sign(t, leafTemplate(), nil).cert}, ChainSelfSigned, "own issuer"},
 		{"leaf issued by a leaf", leafByLeaf(t, w), ChainUntrusted, "issuer not accepted: invalid signature: parent certificate cannot sign"},
 		{"for clients only", []*x509.Certificate{w.leaf(t, w.intermediate, func(c *x509.Certificate) {
@@ -215,5 +232,36 @@ func TestBuiltInRoots(t *testing.T) {
 	w := newPKI(t)
 	if state, _ := s.judge([]*x509.Certificate{w.leaf(t, w.intermediate, nil), w.intermediate.cert}, now); state != ChainUntrusted {
 		t.Errorf("a root of nobody's is %s", state)
+	}
+}
+
+// TestJudgeExpiredSurplus puts expired issuers that do not matter before the one that does: no more than five are tried.
+func TestJudgeExpiredSurplus(t *testing.T) {
+	t.Parallel()
+	w := newPKI(t)
+	s := trusting(t, w.root.cert)
+	for surplus, want := range map[int]ChainState{4: ChainExpiredIssuer, 5: ChainUntrusted} {
+		sent := []*x509.Certificate{w.leaf(t, w.expired, nil)}
+		for range surplus {
+			tmpl := template("Surplus")
+			validity(-2000*day, -1000*day)(tmpl)
+			sent = append(sent, sign(t, tmpl, w.foreign).cert)
+		}
+		if state, detail := s.judge(append(sent, w.expired.cert), now); state != want {
+			t.Errorf("after %d others the chain is %s (%s), want %s", surplus, state, detail, want)
+		}
+	}
+}
+
+// TestCandidates has a root that was sent as well: it is tried once, and after it the others of its name.
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	w := newPKI(t)
+	namesake := sign(t, template("Test Root"), nil).cert
+	s := trusting(t, w.root.cert, namesake, w.foreign.cert)
+	issuers := []*x509.Certificate{w.root.cert, w.intermediate.cert, w.second.cert}
+	got := s.candidates(w.leaf(t, w.second, nil), issuers)
+	if want := append(issuers, namesake); !slices.EqualFunc(got, want, (*x509.Certificate).Equal) {
+		t.Errorf("%d candidates, want %d", len(got), len(want))
 	}
 }

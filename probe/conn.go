@@ -21,6 +21,16 @@ type conn struct {
 	net.Conn
 	left  int64
 	first []byte
+	// writeEnd is what no write deadline is later than; zero for no such end.
+	writeEnd time.Time
+}
+
+// SetWriteDeadline sets the deadline, or writeEnd where that is earlier.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if !c.writeEnd.IsZero() && t.After(c.writeEnd) {
+		t = c.writeEnd
+	}
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // Read reads from the peer until the limit is used up; from then on it fails with errFlood.

@@ -2,13 +2,16 @@ package probe
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -285,6 +288,83 @@ func TestSlowRedirects(t *testing.T) {
 		want.HTTP = true
 		o := p.Probe(t.Context(), want)
 		if o.Err != nil || o.HTTP.Loop || o.HTTP.Status != http.StatusFound || o.Elapsed != 21*time.Second {
+			t.Errorf("error %+v, HTTP %+v after %s", o.Err, o.HTTP, o.Elapsed)
+		}
+	})
+}
+
+// counting counts what is read.
+type counting struct {
+	net.Conn
+	read *atomic.Int64
+}
+
+func (c counting) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// TestHandshakeLimit has a handshake message of 256 KiB, which crypto/tls allows, in records of one byte each.
+func TestHandshakeLimit(t *testing.T) {
+	t.Parallel()
+	var read atomic.Int64
+	dial := pipes(t, func(c net.Conn) {
+		begin := slices.Concat(helloRecord(3, 0xc02b), []byte{22, 3, 3, 0, 4, 11, 4, 0, 0}) // the length of a Certificate
+		if skipRecord(c) != nil {
+			return
+		}
+		var reader sync.WaitGroup
+		reader.Go(func() { mute(c) }) // a pipe has no buffer for our alert
+		_, _ = c.Write(slices.Concat(begin, bytes.Repeat([]byte{22, 3, 3, 0, 1, 0}, 256<<10)))
+		reader.Wait()
+	})
+	p := newProber(t, Config{Timeout: generous, Dial: func(ctx context.Context, network string, addr netip.AddrPort) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return counting{c, &read}, err
+	}})
+	o := p.Probe(t.Context(), target())
+	wantErr(t, o, StepTLS, CodeNotTLS)
+	if n := read.Load(); n != 1<<20 || o.Err.Detail != "protocol broken: too many bytes" {
+		t.Errorf("read %d bytes, error %+v", n, o.Err)
+	}
+}
+
+// TestThirdHelloDeadline has a server that refuses two hellos and is silent at the third.
+func TestThirdHelloDeadline(t *testing.T) {
+	t.Parallel()
+	const timeout, late = 5 * time.Second, 4 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		var connections atomic.Int32
+		p := newProber(t, Config{Timeout: timeout, Dial: pipes(t, func(c net.Conn) {
+			if connections.Add(1) > 2 {
+				mute(c)
+				return
+			}
+			time.Sleep(late)
+			alerting(40)(c)
+		})})
+		o := p.Probe(t.Context(), target())
+		wantErr(t, o, StepTLS, CodeAlert)
+		if o.Elapsed != 2*late+timeout || connections.Load() != 3 {
+			t.Errorf("took %s and %d connections", o.Elapsed, connections.Load())
+		}
+	})
+}
+
+// TestPartingFromADeafPeer has a server that answers and then reads no more, not even our close_notify.
+func TestPartingFromADeafPeer(t *testing.T) {
+	t.Parallel()
+	peer := securely(t, func(c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			time.Sleep(time.Hour)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := newProber(t, Config{Dial: pipes(t, peer)})
+		o := p.Probe(t.Context(), overHTTP())
+		if o.Err != nil || o.HTTP.Status != 200 || o.Elapsed != partingTime {
 			t.Errorf("error %+v, HTTP %+v after %s", o.Err, o.HTTP, o.Elapsed)
 		}
 	})

@@ -29,14 +29,9 @@ func newRoutes() *routes {
 	return &routes{gate: make(chan struct{}, 1), known: make(map[netip.AddrPort]bool)}
 }
 
-// Routes says which families of addresses this machine has a default route for. It is found out once, without a
-// packet on the wire. Where it could not be found out (ctx is done, say) the answer is true: nothing is blamed on a
-// guess.
-func (p *Prober) Routes(ctx context.Context) (ipv4, ipv6 bool) {
-	return p.routed(ctx, farIPv4), p.routed(ctx, farIPv6)
-}
-
-// routed reports whether there is a default route for the family of far, which is farIPv4 or farIPv6.
+// routed reports whether this machine has a default route for the family of far, which is farIPv4 or farIPv6. It is
+// found out once, without a packet on the wire. Where it could not be found out (ctx is done, say) the answer is true:
+// nothing is blamed on a guess.
 func (p *Prober) routed(ctx context.Context, far netip.AddrPort) bool {
 	select {
 	case p.routes.gate <- struct{}{}:

@@ -9,6 +9,7 @@
 //     both is asked what cipher suite it would select at all: such a server is [CodeUnsupported].
 //   - Every step has its own deadline of Config.Timeout, and every read its limit: 1 MiB for a handshake, 64 KiB
 //     for the head of an HTTP response; bodies are not read.
+//   - Of an HTTP response any head is taken whose status line can be read: what browsers forgive is not [CodeEOF].
 //   - HTTP is HEAD, then GET where the answer to HEAD is 400, 403, 404, 405, 501, any 5xx, or none at all.
 //   - Redirects are recorded. They are followed only to the same name and the same address, which the caller allowed.
 //   - An address that Config.Allow refuses is not dialled: error code [CodeBlocked].

@@ -1,12 +1,8 @@
 package probe
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -14,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 )
-
-const interimLimit = 5 // interim (1xx) responses skipped before the one that counts
 
 // visit is the conversation of one probe: what is remembered from one connection to the next.
 type visit struct {
@@ -29,16 +23,6 @@ type visit struct {
 	clientCert bool
 	// get is set once HEAD was of no use: the rest is asked with GET.
 	get bool
-}
-
-// response is what is used of an HTTP response.
-type response struct {
-	method   string
-	status   int
-	location string // the Location header
-	server   string // the Server header
-	hsts     string // the first Strict-Transport-Security header
-	cookies  []*http.Cookie
 }
 
 func newVisit(p *Prober, t Target) *visit {
@@ -61,6 +45,7 @@ func (v *visit) secure(ctx context.Context) (*Handshake, *Exchange, *Error) {
 			failed = asStep(failed, StepHTTP)
 		}
 		v.drop()
+		shown.ClientCert = v.clientCert
 	}
 	if v.t.HTTPPort != 0 && x != nil && failed == nil {
 		v.redirectOfPlain(ctx, x)
@@ -144,7 +129,7 @@ func (v *visit) ask(ctx context.Context, method string, u *url.URL) (*response, 
 	return r, nil
 }
 
-// connect returns a connection for a URL of the target, and the function that closes it.
+// connect returns a connection for a URL of the target, and the function that ends its use.
 func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(politely bool), failed *Error) {
 	if u.Scheme == "http" {
 		raw, failed := v.p.connect(ctx, v.t, v.t.plainPort())
@@ -164,7 +149,10 @@ func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(
 			return nil, nil, &Error{Step: StepHTTP, Code: CodeAlert, Detail: "certificate_required"}
 		}
 	}
-	return s.tls, s.close, nil
+	return s.tls, func(politely bool) {
+		v.clientCert = v.clientCert || s.clientCert // what a renegotiation asked for, too
+		s.close(politely)
+	}, nil
 }
 
 // roundTrip sends the request and reads the head of the response within Config.Timeout.
@@ -185,54 +173,7 @@ func (v *visit) roundTrip(ctx context.Context, c net.Conn, method string, u *url
 	// Some servers answer before they have read, or refuse with an alert: what they said counts for more than that the
 	// request could not be sent, and where they said nothing, reading tells so too.
 	_ = req.Write(c)
-	return readHead(c, req)
-}
-
-// readHead reads the head of the response to req, interim responses skipped, at most headLimit bytes. The body is left
-// where it is.
-func readHead(c io.Reader, req *http.Request) (*response, error) {
-	source := &headReader{Reader: c, left: headLimit}
-	buffered := bufio.NewReader(source)
-	for range interimLimit + 1 {
-		r, err := http.ReadResponse(buffered, req) //nolint:bodyclose // closing would read the body; the connection is closed instead
-		switch {
-		case err != nil:
-			return nil, cmp.Or(source.err, err)
-		case r.StatusCode >= 200:
-			return newResponse(req.Method, r), nil
-		}
-	}
-	return nil, errors.New("too many interim responses")
-}
-
-// headReader reads at most so many bytes, and remembers why it ended: net/http takes a line cut short for a malformed
-// one, and forgets that the peer fell silent in it.
-type headReader struct {
-	io.Reader
-	left int
-	err  error
-}
-
-func (r *headReader) Read(b []byte) (n int, err error) {
-	if r.left <= 0 {
-		r.err = errFlood
-		return 0, errFlood
-	}
-	n, err = r.Reader.Read(b[:min(len(b), r.left)])
-	r.left -= n
-	r.err = err
-	return n, err
-}
-
-func newResponse(method string, r *http.Response) *response {
-	return &response{
-		method:   method,
-		status:   r.StatusCode,
-		location: r.Header.Get("Location"),
-		server:   r.Header.Get("Server"),
-		hsts:     r.Header.Get("Strict-Transport-Security"),
-		cookies:  r.Cookies(),
-	}
+	return readHead(c, method)
 }
 
 // cookies returns what the target set for the URL, as far as any client would send it back.

@@ -5,9 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"time"
 )
 
-const chainLimit = 100 // certificates kept of what was sent
+const (
+	chainLimit  = 100                    // certificates kept of what was sent
+	partingTime = 100 * time.Millisecond // for a close_notify to leave; crypto/tls would wait 5 s for a peer that reads nothing
+)
 
 // hello is the kind of ClientHello a server is greeted with.
 type hello int
@@ -15,7 +19,8 @@ type hello int
 const (
 	// helloModern offers TLS 1.2 and 1.3 as a browser would.
 	helloModern hello = iota
-	// helloLegacy offers everything that crypto/tls still knows: from TLS 1.0 on, RSA key exchange, 3DES, RC4.
+	// helloLegacy offers everything that crypto/tls knows: from TLS 1.0 on, RSA key exchange, 3DES, RC4, and the
+	// post-quantum groups that a few servers insist on.
 	helloLegacy
 	// helloOther is for a server that refused http/1.1 in ALPN: h2 where a website is expected, else no ALPN.
 	helloOther
@@ -35,6 +40,7 @@ type session struct {
 // close ends the session, with a close_notify where the peer has been answering.
 func (s *session) close(politely bool) {
 	if politely && s.tls != nil {
+		s.raw.writeEnd = time.Now().Add(partingTime)
 		_ = s.tls.Close() // sends the alert, and closes raw
 		return
 	}
@@ -131,6 +137,8 @@ func (s *session) config(t Target) *tls.Config {
 		// certificate; post-quantum groups are not, for they cost a fifth of the time and show nothing of the server.
 		CurvePreferences:       []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 		SessionTicketsDisabled: true,
+		// TLS 1.2 servers that want a client certificate for some pages ask for it once they have read the request.
+		Renegotiation: tls.RenegotiateOnceAsClient,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			s.seen = &state
 			return nil
@@ -144,7 +152,8 @@ func (s *session) config(t Target) *tls.Config {
 	case helloModern:
 	case helloLegacy:
 		c.MinVersion = tls.VersionTLS10
-		c.CurvePreferences = append(c.CurvePreferences, tls.CurveP521)
+		c.CurvePreferences = append(c.CurvePreferences,
+			tls.CurveP521, tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024)
 		for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 			c.CipherSuites = append(c.CipherSuites, suite.ID)
 		}

@@ -1,10 +1,14 @@
 package probe
 
 import (
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -295,5 +299,66 @@ func TestInvalidSignature(t *testing.T) {
 	wantErr(t, o, StepTLS, CodeNotTLS)
 	if o.TLS == nil || len(o.TLS.Chain) != 1 {
 		t.Errorf("what was seen is %+v", o.TLS)
+	}
+}
+
+// TestPostQuantumAlone has servers that speak no other group.
+func TestPostQuantumAlone(t *testing.T) {
+	t.Parallel()
+	cert := []tls.Certificate{served(sign(t, leafTemplate(), nil))}
+	for _, group := range []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024} {
+		t.Run(group.String(), func(t *testing.T) {
+			t.Parallel()
+			config := &tls.Config{Certificates: cert, CurvePreferences: []tls.CurveID{group}}
+			p := newProber(t, Config{Timeout: generous, Dial: sockets(t, config)})
+			if o := p.Probe(t.Context(), target()); o.Err != nil || o.TLS == nil || o.TLS.Version != "TLS 1.3" {
+				t.Errorf("error %+v, TLS %+v", o.Err, o.TLS)
+			}
+		})
+	}
+}
+
+// sockets is a dialer of real connections to one TLS server: both sides of a HelloRetryRequest write at once, which a
+// pipe has no buffer for.
+func sockets(t *testing.T, config *tls.Config) Dialer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peers sync.WaitGroup
+	peers.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			peers.Go(func() {
+				defer func() { _ = c.Close() }()
+				mute(tls.Server(c, config))
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		peers.Wait()
+	})
+	addr := netip.MustParseAddrPort(listener.Addr().String())
+	return func(ctx context.Context, network string, _ netip.AddrPort) (net.Conn, error) {
+		return dialNet(ctx, network, addr)
+	}
+}
+
+// TestLongChain serves more certificates than are kept.
+func TestLongChain(t *testing.T) {
+	t.Parallel()
+	leaf := sign(t, leafTemplate(), nil)
+	for sent, want := range map[int]int{99: 99, 100: 100, 101: 100} {
+		issuers := slices.Repeat([]*x509.Certificate{leaf.cert}, sent-1)
+		config := &tls.Config{Certificates: []tls.Certificate{served(leaf, issuers...)}, SessionTicketsDisabled: true}
+		p := newProber(t, Config{Timeout: generous, Dial: pipes(t, func(c net.Conn) { mute(tls.Server(c, config)) })})
+		if o := p.Probe(t.Context(), target()); o.Err != nil || len(o.TLS.Chain) != want {
+			t.Errorf("of %d certificates %+v is kept, error %+v", sent, o.TLS, o.Err)
+		}
 	}
 }

@@ -147,7 +147,7 @@ type Handshake struct {
 	Trust       ChainState
 	TrustDetail string // why, in words: "issuer not sent"; empty for ok
 	Revocation  Revocation
-	// ClientCert is set when the server asked for a client certificate.
+	// ClientCert is set when the server asked for a client certificate, in the handshake or by a renegotiation later.
 	ClientCert bool
 }
 
@@ -175,7 +175,7 @@ func (c *Certificate) Lifetime() time.Duration { return c.NotAfter.Sub(c.NotBefo
 // Exchange is what HTTP showed.
 type Exchange struct {
 	Method string // the method whose answer counts: HEAD or GET
-	Status int    // of the last response read over TLS, 0 for none; of plain HTTP where that alone was asked
+	Status int    // of the last response, redirects of the same name followed, over TLS or not
 	// RedirectsToHTTPS says whether port 80 sends to https://; nil when port 80 was not asked or did not answer.
 	RedirectsToHTTPS *bool
 	// HSTSMaxAge is max-age of Strict-Transport-Security in seconds (RFC 6797 §6.1.1); nil where the header is absent or invalid.
@@ -184,6 +184,6 @@ type Exchange struct {
 	Redirects []string
 	// Loop is set when following the redirects of the same name led in a circle.
 	Loop bool
-	// Server is the Server header, hostile until sanitised.
+	// Server is the Server header of that last response, hostile until sanitised.
 	Server string
 }

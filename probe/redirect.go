@@ -62,10 +62,8 @@ func (v *visit) record(x *Exchange, u *url.URL, r *response) *Exchange {
 			x.HSTSMaxAge = hstsMaxAge(r.hsts)
 		}
 	}
-	if u.Scheme == "https" || v.t.PlainOnly {
-		x.Method, x.Status = r.method, r.status
-		x.Server = clip(r.server, textLimit)
-	}
+	x.Method, x.Status = r.method, r.status
+	x.Server = clip(r.server, textLimit)
 	if location := r.redirect(); location != "" && len(x.Redirects) < redirectLimit {
 		x.Redirects = append(x.Redirects, clip(location, locationLimit))
 	}
@@ -131,9 +129,11 @@ func seconds(text string) *int64 {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		text = text[1 : len(text)-1]
 	}
-	if text == "" || strings.Trim(text, "0123456789") != "" {
+	if !isNumber(text) {
 		return nil
 	}
 	n, _ := strconv.ParseInt(text, 10, 64) // of a number too large it gives the largest
 	return &n
 }
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

@@ -189,20 +189,26 @@ func TestRedirectThroughPlain(t *testing.T) {
 	}
 }
 
-// TestRedirectBreaks follows a redirect to a page that gives no answer.
+// TestRedirectBreaks follows a redirect to a page that gives no answer: then port 80 is left alone.
 func TestRedirectBreaks(t *testing.T) {
 	t.Parallel()
-	_, p := web(t, named(fixtures.Site{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	internet, p := web(t, named(fixtures.Site{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, "/start", http.StatusFound)
 		} else {
 			hangUp(w)
 		}
 	})}))
-	o := p.Probe(t.Context(), overHTTP())
+	internet.ServeHTTP("203.0.113.7:80", fixtures.RedirectHTTPS(443))
+	want := overHTTP()
+	want.HTTPPort = 80
+	o := p.Probe(t.Context(), want)
 	wantErr(t, o, StepHTTP, CodeEOF)
-	if o.HTTP == nil || o.HTTP.Status != http.StatusFound || !slices.Equal(o.HTTP.Redirects, []string{"/start"}) {
+	if o.HTTP == nil || o.HTTP.Status != http.StatusFound || !slices.Equal(o.HTTP.Redirects, []string{"/start"}) || o.HTTP.RedirectsToHTTPS != nil {
 		t.Errorf("HTTP is %+v", o.HTTP)
+	}
+	if slices.Contains(internet.Dials(), fixtures.Dial{Network: "tcp", Addr: netip.MustParseAddrPort("203.0.113.7:80")}) {
+		t.Error("port 80 was asked")
 	}
 }
 
@@ -222,15 +228,21 @@ func TestRedirectWithGET(t *testing.T) {
 	}
 }
 
-// TestRedirectToPlain ends on plain HTTP: the status stays the one of the last response over TLS.
+// TestRedirectToPlain ends on plain HTTP: what was answered there counts, not the redirect to it.
 func TestRedirectToPlain(t *testing.T) {
 	t.Parallel()
 	internet, p := web(t, named(fixtures.Site{Handler: fixtures.RedirectTo("http://example.com/plain")}))
-	internet.ServeHTTP("203.0.113.7:80", fixtures.Status(http.StatusTeapot))
+	internet.ServeHTTP("203.0.113.7:80", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Server", "plain")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
 	want := overHTTP()
 	want.HTTPPort = 80
 	o := p.Probe(t.Context(), want)
-	if o.Err != nil || o.HTTP.Status/100 != 3 || *o.HTTP.RedirectsToHTTPS || o.HTTP.Loop {
+	if o.Err != nil || o.HTTP.Status != http.StatusServiceUnavailable || o.HTTP.Method != http.MethodGet || o.HTTP.Server != "plain" {
+		t.Fatalf("error %+v, HTTP %+v", o.Err, o.HTTP)
+	}
+	if *o.HTTP.RedirectsToHTTPS || o.HTTP.Loop {
 		t.Errorf("error %+v, HTTP %+v", o.Err, o.HTTP)
 	}
 }

@@ -11,25 +11,33 @@ import (
 // the same.
 type trustStore struct {
 	roots *x509.CertPool
+	// anchors are the certificates of roots by their subjects in DER: a CertPool keeps them to itself.
+	anchors map[string][]*x509.Certificate
 }
 
 // newTrustStore returns the roots of Mozilla's store as x/crypto carries them, with their constraints, and the extra
 // ones without any.
 func newTrustStore(extra []*x509.Certificate) (*trustStore, error) {
-	pool := x509.NewCertPool()
+	s := &trustStore{roots: x509.NewCertPool(), anchors: make(map[string][]*x509.Certificate)}
 	for root := range bundle.Roots() {
 		cert, err := x509.ParseCertificate(root.Certificate)
 		if err != nil {
 			return nil, fmt.Errorf("read built-in roots: %w", err)
 		}
-		if root.Constraint == nil {
-			pool.AddCert(cert)
-		} else {
-			pool.AddCertWithConstraint(cert, root.Constraint)
-		}
+		s.add(cert, root.Constraint)
 	}
 	for _, cert := range extra {
-		pool.AddCert(cert)
+		s.add(cert, nil)
 	}
-	return &trustStore{roots: pool}, nil
+	return s, nil
+}
+
+// add takes a root in; a nil constraint accepts every chain.
+func (s *trustStore) add(cert *x509.Certificate, constraint func([]*x509.Certificate) error) {
+	if constraint == nil {
+		s.roots.AddCert(cert)
+	} else {
+		s.roots.AddCertWithConstraint(cert, constraint)
+	}
+	s.anchors[string(cert.RawSubject)] = append(s.anchors[string(cert.RawSubject)], cert)
 }
