@@ -211,9 +211,8 @@ func TestExitStatus(t *testing.T) {
 		{"cut stays", cut, true, nil, 3},
 		{"not to be trusted stays", doubtful, true, nil, 3},
 	} {
-		var e *exit
 		got, err := 0, verdict(c.run, c.exitZero, c.failed)
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*exit](err); ok {
 			got = e.status
 		} else if err != nil {
 			got = exitUnknown
