@@ -52,9 +52,15 @@ func listCommand(s streams, name, usage string) *cli.Command {
 }
 
 // runList is one run: wire, read, look, write, count.
-func runList(ctx context.Context, s streams, set settings, kind string, arguments []string) error {
+func runList(ctx context.Context, s streams, set settings, kind string, arguments []string) (err error) {
 	over := patience(ctx)
 	stdout, stderr := newPatient(s.out, over), newPatient(s.err, over)
+	begun := false
+	defer func() {
+		if err != nil && !begun && set.format == report.FormatNagios && set.output == "" {
+			_, _ = io.WriteString(stdout, report.NagiosUnknown(err.Error())) // the error itself is told either way
+		}
+	}()
 	progress := report.NewProgress(report.ProgressConfig{
 		Out: stderr, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
 	})
@@ -66,27 +72,44 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	if err != nil {
 		return err
 	}
+	to, err := openTarget(set.output, stdout, over)
+	if err != nil {
+		return err
+	}
+	defer to.discard()
 	meta := report.Run{ID: runID(), Kind: kind}
-	out, err := report.New(stdout, set.outputFormat(s.out), report.Options{
-		Run: meta.ID, Severities: set.severities, Width: width(s.out), Color: set.color(s, s.out),
+	out, err := report.New(to, set.outputFormat(s.out), report.Options{
+		Run: meta.ID, Severities: set.severities, Width: set.outputWidth(s.out), Color: set.color(s, s.out),
 	})
 	if err != nil {
 		return err
 	}
+	begun = true
 	stop := keepShowing(progress)
+	var failed error // of a write
 	summary, err := pipeline.Run(ctx, in.domains(), func(r triage.Result) error {
 		meta.Counts.Add(r.Severity)
 		progress.Done(r.Severity)
-		return out.Write(r)
+		failed = out.Write(r)
+		return failed
 	})
 	stop()
 	if err != nil {
+		if failed != nil {
+			return unwritten(to.name, failed)
+		}
 		return err
 	}
 	meta.StartedAt, meta.FinishedAt, meta.Asked = summary.Started, summary.Finished, summary.Asked
 	meta.Complete = summary.Complete && !in.unread
 	meta.Trusted, meta.Reason = summary.Untrusted == "", summary.Untrusted
-	if err := errors.Join(out.Close(meta), report.Summary(stderr, meta, in.badLines, in.duplicates)); err != nil {
+	if in.failed != nil {
+		meta.Problem = in.failed.Error()
+	}
+	if err := finish(to, out, meta); err != nil {
+		return err
+	}
+	if err := set.count(stderr, meta, in); err != nil {
 		return err
 	}
 	return verdict(meta, set.exitZero, in.failed)
@@ -198,7 +221,7 @@ func (s *settings) outputFormat(w io.Writer) report.Format {
 	switch {
 	case s.format != "":
 		return s.format
-	case isTerminal(w):
+	case s.output == "" && isTerminal(w):
 		return report.FormatTable
 	}
 	return report.FormatJSONL
@@ -206,7 +229,7 @@ func (s *settings) outputFormat(w io.Writer) report.Format {
 
 // progressMode leaves the bar away where records stream to the same terminal: each would break the other's lines.
 func (s *settings) progressMode(st streams) report.Mode {
-	if s.progress == report.ModeAuto && s.outputFormat(st.out) == report.FormatJSONL && isTerminal(st.out) {
+	if s.progress == report.ModeAuto && s.outputFormat(st.out).Streams() && s.output == "" && isTerminal(st.out) {
 		return report.ModeNever
 	}
 	return s.progress
@@ -216,7 +239,7 @@ func (s *settings) progressMode(st streams) report.Mode {
 func (s *settings) color(st streams, w io.Writer) bool {
 	no, _ := st.env("NO_COLOR")
 	name, _ := st.env("TERM")
-	return isTerminal(w) && !s.noColor && no == "" && name != "dumb"
+	return isTerminal(w) && s.output == "" && !s.noColor && no == "" && name != "dumb"
 }
 
 func isTerminal(w io.Writer) bool {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"math"
+	"os"
 	"syscall"
 )
 
@@ -14,4 +15,14 @@ func openFilesMax() int {
 		return math.MaxInt32
 	}
 	return int(limit.Cur)
+}
+
+// syncFolder makes a rename in a folder survive a power cut. A folder that cannot be synced is no trouble of the run.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil //nolint:nilerr // a folder may be writable and not readable
+	}
+	_ = f.Sync() // some file systems refuse it
+	return f.Close()
 }

@@ -50,9 +50,11 @@ var options = []option{
 	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
-	{"format", "", text, "table|json|jsonl", "", listing, "how records are written; default table on a terminal, else jsonl"},
+	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", listing, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
+	{"output", "o", text, "FILE", "", listing, "write records to FILE, put in place at the end; a device or FIFO streams"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
 	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},
+	{"summary", "", text, "text|json", "text", listing, "the closing count, on standard error"},
 	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
 	{"exit-zero", "", toggle, "", "", everywhere, "exit with 0 where it would be 1 or 2"},
 }

@@ -33,6 +33,8 @@ type settings struct {
 	timeout      time.Duration
 	concurrency  int
 	format       report.Format // empty for the default
+	output       string        // empty for standard output
+	summary      string
 	severities   []triage.Severity
 	progress     report.Mode
 	noColor      bool
@@ -63,6 +65,7 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.ports(get("port"), get("http-port")))
 	keep(s.words(get("http"), get("format"), get("progress")))
 	keep(s.severity(get("severity")))
+	keep(s.destination(get("output"), get("summary")))
 	keep(s.limits(get("timeout"), get("concurrency")))
 	for name, to := range map[string]*bool{
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -55,10 +56,8 @@ func writeOrphans(out output, orphans []orphan, limit int) {
 	if len(orphans) == 0 {
 		return
 	}
-	groups := map[string][]orphan{}
 	domain, verdict := 0, 0
 	for _, o := range orphans {
-		groups[o.manager] = append(groups[o.manager], o)
 		domain, verdict = max(domain, cells(o.domain)), max(verdict, cells(o.verdict))
 	}
 	if limit > 0 {
@@ -72,9 +71,7 @@ func writeOrphans(out output, orphans []orphan, limit int) {
 		out.text(line, "\n")
 	}
 	write("\nNot served by us, by manager")
-	for _, manager := range slices.SortedFunc(maps.Keys(groups), compareManagers) {
-		group := groups[manager]
-		slices.SortStableFunc(group, func(a, b orphan) int { return cmp.Compare(a.domain, b.domain) })
+	for manager, group := range byManager(orphans) {
 		write(fmt.Sprintf("\n%s: %s", cmp.Or(manager, "(no manager)"), grouped(len(group))))
 		for _, o := range group {
 			line := "  " + pad(fit(o.domain, domain), domain) + "  " + fit(o.verdict, verdict)
@@ -82,6 +79,23 @@ func writeOrphans(out output, orphans []orphan, limit int) {
 				line = pad(line, 2*gap+domain+verdict) + "  " + o.evidence
 			}
 			write(line)
+		}
+	}
+}
+
+// byManager yields each manager with his names in order; those without a manager come last.
+func byManager(orphans []orphan) iter.Seq2[string, []orphan] {
+	groups := map[string][]orphan{}
+	for _, o := range orphans {
+		groups[o.manager] = append(groups[o.manager], o)
+	}
+	return func(yield func(string, []orphan) bool) {
+		for _, manager := range slices.SortedFunc(maps.Keys(groups), compareManagers) {
+			group := groups[manager]
+			slices.SortStableFunc(group, func(a, b orphan) int { return cmp.Compare(a.domain, b.domain) })
+			if !yield(manager, group) {
+				return
+			}
 		}
 	}
 }

@@ -178,6 +178,17 @@ func Summary(w io.Writer, run Run, badLines, duplicates int) error {
 	return nil
 }
 
+// SummaryJSON writes the closing count as one line of JSON: the run as JSON Lines end with it, bad lines and duplicates.
+func SummaryJSON(w io.Writer, run Run, badLines, duplicates int) error {
+	line := run.AppendJSON([]byte(`{"run":`))
+	line = strconv.AppendInt(append(line, `,"bad_lines":`...), int64(badLines), 10)
+	line = strconv.AppendInt(append(line, `,"duplicates":`...), int64(duplicates), 10)
+	if _, err := w.Write(append(line, "}\n"...)); err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	return nil
+}
+
 func plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -24,6 +25,23 @@ type Run struct {
 	Reason  string `json:"reason"`
 	Asked   int    `json:"asked"` // distinct names read
 	Counts  Counts `json:"counts"`
+	// Problem is why the run counts for nothing although it is complete and trusted, such as a list without a name.
+	Problem string `json:"-"`
+}
+
+// doubt says why the exit status is 3; empty where it is not.
+func (r *Run) doubt() string {
+	switch {
+	case r.Problem != "":
+		return r.Problem
+	case !r.Complete:
+		return "the list was cut"
+	case !r.Trusted:
+		return cmp.Or(r.Reason, "the run is not to be trusted")
+	case r.Asked == 0:
+		return "not a single name was read"
+	}
+	return ""
 }
 
 // Counts counts records by severity.

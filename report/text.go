@@ -67,6 +67,76 @@ func visible(s string, i int, r rune) string {
 	}
 }
 
+// formulaStarts are the characters by which a spreadsheet takes a cell for a formula, and their full-width forms.
+const formulaStarts = "=+-@＝＋－＠"
+
+// csvCell returns s fit for a cell of CSV that a spreadsheet may open: hidden characters become visible escapes as on a
+// terminal, and where a formula could begin an apostrophe stands in front. That is at the start, and behind "," and ";"
+// as well: a spreadsheet set to another separator than ours cuts there. Quotes are appendCSV's.
+func csvCell(s string) string {
+	var b strings.Builder
+	start := true // a cell may begin here
+	if s != "" && strings.Contains("\t\r\n", s[:1]) {
+		b.WriteByte('\'')
+		start = false
+	}
+	for _, r := range terminal(s, lineRunes) {
+		if start && strings.ContainsRune(formulaStarts, r) {
+			b.WriteByte('\'')
+		}
+		start = r == ',' || r == ';' || start && (r == '"' || unicode.IsSpace(r))
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// appendCSV appends s as one field (RFC 4180 §2), quoted where it must be, and where another separator might cut it.
+func appendCSV(dst []byte, s string) []byte {
+	if !strings.ContainsAny(s, ",;\"' \t") {
+		return append(dst, s...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(dst, '"')
+}
+
+// markdownCell returns s fit for a cell of a table in GitHub's Markdown: as on a terminal, and with a backslash before
+// whatever could end the cell or become markup, a link or a mention.
+func markdownCell(s string) string {
+	s = terminal(s, lineRunes)
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		link := c == ':' && strings.HasPrefix(s[i:], "://") ||
+			c == '.' && i >= 3 && strings.EqualFold(s[i-3:i], "www")
+		inWord := c == '_' && i > 0 && i+1 < len(s) && alphanumeric(s[i-1]) && alphanumeric(s[i+1]) // which is no emphasis
+		if link || !inWord && strings.IndexByte("\\`*_[]<>|~#&!$@{}", c) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// nagiosText returns s fit for the output of a monitoring plug-in: as on a terminal, without the bar that begins
+// performance data, without the characters that a notification command could give to a shell or a browser, and with
+// slashes for backslashes, since "\n" may be read as the end of a line.
+func nagiosText(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case strings.ContainsRune("|`~$&'\"<>", r):
+			return -1
+		case r == '\\':
+			return '/'
+		}
+		return r
+	}, Terminal(s))
+}
+
 // appendJSON appends s as a JSON string (RFC 8259 §7). Beside what JSON demands, hidden characters are escaped, so that
 // raw JSON is safe on a terminal and in JavaScript; what is not UTF-8 becomes U+FFFD.
 func appendJSON(dst []byte, s string) []byte {

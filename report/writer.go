@@ -21,10 +21,17 @@ const (
 	FormatTable Format = "table" // for people, sorted
 	FormatJSON  Format = "json"  // one document, sorted
 	FormatJSONL Format = "jsonl" // one record a line, in the order of completion
+	FormatCSV   Format = "csv"   // one row a record, in the order of completion
+
+	FormatMarkdown Format = "markdown" // the table as Markdown
+	FormatNagios   Format = "nagios"   // the output of a monitoring plug-in
 )
 
 // Formats lists the closed set.
-var Formats = []Format{FormatTable, FormatJSON, FormatJSONL}
+var Formats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatMarkdown, FormatNagios}
+
+// Streams reports whether each record is written as it completes; the other formats hold what they show until Close.
+func (f Format) Streams() bool { return f == FormatJSONL || f == FormatCSV }
 
 // Options says how records are written. Its zero value works.
 type Options struct {
@@ -59,13 +66,28 @@ func New(w io.Writer, format Format, o Options) (*Writer, error) {
 		return &Writer{sink: &documentSink{out: w, options: o}, options: o}, nil
 	case FormatJSONL:
 		return &Writer{sink: &lineSink{out: w, options: o}, options: o}, nil
+	case FormatCSV:
+		return &Writer{sink: &csvSink{out: w, options: o}, options: o}, nil
+	case FormatMarkdown:
+		return &Writer{sink: &markdownSink{unbounded(w, o)}, options: o}, nil
+	case FormatNagios:
+		return &Writer{sink: &nagiosSink{tableSink: unbounded(w, o), days: math.Inf(1)}, options: o}, nil
 	}
 	return nil, fmt.Errorf("write records: no format %q", string(format))
 }
 
-// Write takes one result. JSON lines are on w when it returns; the sorted formats hold them until Close. An error is
+// unbounded collects rows for a format whose lines have no width.
+func unbounded(w io.Writer, o Options) tableSink {
+	o.Width = 0
+	return tableSink{out: w, options: o}
+}
+
+// Write takes one result. JSON lines and CSV are on w when it returns; the sorted formats hold them until Close. An error is
 // that of w, such as a closed pipe: the run has nobody left to tell.
 func (w *Writer) Write(r triage.Result) error {
+	if c, ok := w.sink.(interface{ count(r *triage.Result) }); ok {
+		c.count(&r) // whatever is printed
+	}
 	if len(w.options.Severities) > 0 && !slices.Contains(w.options.Severities, r.Severity) {
 		return nil
 	}

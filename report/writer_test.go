@@ -151,7 +151,7 @@ func TestWriteErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = w.Write(expiring())
-			if streams := f == FormatJSONL; errors.Is(err, errClosed) != streams {
+			if errors.Is(err, errClosed) != f.Streams() {
 				t.Errorf("Write: %v", err)
 			}
 			if err := w.Close(sampleRun()); !errors.Is(err, errClosed) {
