@@ -92,6 +92,7 @@ func newApp(s streams) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
 			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), versionCommand(s),
+			completionCommand(s),
 		},
 	}
 	for _, c := range app.Commands {
