@@ -92,7 +92,7 @@ func csvCell(s string) string {
 
 // appendCSV appends s as one field (RFC 4180 §2), quoted where it must be, and where another separator might cut it.
 func appendCSV(dst []byte, s string) []byte {
-	if !strings.ContainsAny(s, ",;\"' \t") {
+	if !strings.ContainsAny(s, ",;\"\t") {
 		return append(dst, s...)
 	}
 	dst = append(dst, '"')
