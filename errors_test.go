@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// failing is a way to make certscan end with an error.
+type failing struct {
+	args string // words; DIR is a folder of the test's own, see mistakes
+	in   io.Reader
+	out  io.Writer
+	// want is the row of docs/errors.md that it must be: its message as the page has it.
+	want string
+}
+
+// brokenReader fails as a disk does.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("input/output error") }
+
+// brokenWriter fails as a disk does.
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: w.err}
+}
+
+// mistakes are ways to get every error of the page that needs no special machine; none of them asks the network.
+func mistakes() []failing {
+	return []failing{
+		{args: "--no-such a.test", want: "flag provided but not defined: … (see certscan --help)"},
+		{args: "a.test --ours", want: "flag needs a value: … (see certscan --help)"},
+		{args: "a.test --ours web1", want: `--ours "…": want an address or a network, such as 203.0.113.7 or 203.0.113.0/24`},
+		{args: "a.test --ours ::ffff:10.0.0.0/90", want: `--ours "…": want an IPv4 network as such, or ::ffff:a.b.c.d with /96 and more`},
+		{args: "a.test --resolver dns.test", want: `--resolver "…": want an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353`},
+		{args: "a.test --control *.x.test", want: `--control "…": want a domain name that must resolve, or none`},
+		{args: "a.test --port 0", want: `--port "…": want a number from 1 to 65535`},
+		{args: "a.test --concurrency x", want: `--concurrency "…": want a number from 0 to 100000`},
+		{args: "a.test --timeout 5", want: `--timeout "…": want a unit: …s for seconds, …ms for milliseconds`},
+		{args: "a.test --timeout soon", want: `--timeout "…": want a duration, such as 5s or 800ms`},
+		{args: "a.test --severity BAD", want: `--severity "…": want URGENT, WARN or OK, several by comma`},
+		{args: "a.test --format xml", want: `--… "…": want …, …`},
+		{args: "a.test --summary xml", want: `--… "…": want …, …`},
+		{args: "a.test --probe-all=perhaps", want: `--probe-all "…": want true or false`},
+		{args: "a.test --ca-file DIR/none", want: `--ca-file: … no such file or directory`},
+		{args: "a.test --ca-file DIR", want: `--ca-file: … is not a regular file: name one with PEM blocks`},
+		{args: "a.test --ca-file DIR/large", want: `--ca-file: … is larger than 16 MiB: name a file of CA certificates`},
+		{args: "a.test --ca-file DIR/empty", want: `--ca-file …: no certificate in it: PEM blocks "BEGIN CERTIFICATE" are wanted`},
+		{args: "a.test --ca-file DIR/bad.pem", want: `--ca-file …: certificate …: …`},
+		{args: "completion tcsh", want: `completion "…": want one of bash, zsh, fish, powershell`},
+
+		{args: "scan", want: "no domains: name some, or a file with --file (- for standard input)"},
+		{args: "explain", want: "no domain: certscan explain example.com"},
+		{args: "-f DIR/none", want: "read domains: … no such file or directory"},
+		{args: "-f DIR/locked", want: "read domains: … permission denied"},
+		{args: "-f DIR", want: "read domains: … is a directory: name a file in it"},
+		{args: "-f DIR/empty", want: "read domains: …: not a single name in it"},
+		{args: "-f -", in: brokenReader{}, want: "read …: line …: …"},
+		{args: "\x01", want: "not a single name was read"},
+
+		{args: "a.test -o DIR", want: "write output: … is a directory: name a file in it"},
+		{args: "a.test -o DIR/no/x", want: "write output: … no such file or directory: make that folder writable, or name another file with --output"},
+		{args: "a.test -o DIR/closed/x", want: "write output: … permission denied: make that folder writable, or name another file with --output"},
+		{args: "a.test -o DIR/locked", want: "write output: … permission denied: name another file with --output, or change its rights"},
+		{args: "a.test -o DIR/empty/x", want: "write output: … not a directory: name another file with --output"},
+		{args: "-f DIR/empty", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere with --output"},
+		{args: "-f DIR/empty", out: brokenWriter{io.ErrUnexpectedEOF}, want: "…: write …: …: write elsewhere with --output"},
+	}
+}
+
+// elsewhere are the rows of the page that other tests make: those of resolv.conf, and one that needs Ctrl-C.
+var elsewhere = map[string]string{
+	"find a resolver: … no such file or directory: name one with --resolver": "TestErrorsOfResolvers",
+	"read …: no nameserver line in it: name a resolver with --resolver":      "TestErrorsOfResolvers",
+	"…: nobody reads the output any more":                                    "TestErrorOfUnreadOutput",
+}
+
+// folder makes what the mistakes need.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("empty", "", 0o600)
+	write("locked", "a.test\n", 0)
+	write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0o600)
+	write("large", "", 0o600)
+	if err := errors.Join(os.Truncate(filepath.Join(dir, "large"), caFileBytesMax+1), os.Mkdir(filepath.Join(dir, "closed"), 0o500)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestErrorsPage makes every error, holds that its message is in docs/errors.md, and that the page has no others.
+func TestErrorsPage(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has other words for what the system says")
+	}
+	page, err := os.ReadFile("docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(.+?)` \\|").FindAllSubmatch(page, -1) {
+		rows = append(rows, string(m[1]))
+	}
+	made := map[string]bool{}
+	for row, test := range elsewhere {
+		made[row] = true
+		if !slices.Contains(rows, row) {
+			t.Errorf("docs/errors.md lacks %q, which %s makes", row, test)
+		}
+	}
+	dir := folder(t)
+	for _, m := range mistakes() {
+		made[m.want] = true
+		t.Run(m.args, func(t *testing.T) {
+			t.Parallel()
+			if strings.Contains(m.want, "permission denied") && os.Geteuid() == 0 {
+				t.Skip("root may read and write everything")
+			}
+			if !slices.Contains(rows, m.want) {
+				t.Errorf("docs/errors.md lacks %q", m.want)
+			}
+			m.makes(t, dir)
+		})
+	}
+	for _, row := range rows {
+		if !made[row] {
+			t.Errorf("docs/errors.md lists %q, which no test makes", row)
+		}
+	}
+}
+
+// makes runs certscan and holds its exit status and its one error.
+func (m failing) makes(t *testing.T, dir string) {
+	t.Helper()
+	var out, notes bytes.Buffer
+	s := streams{in: m.in, out: cmp.Or(m.out, io.Writer(&out)), err: &notes, env: none}
+	words := append([]string{"certscan"}, strings.Fields(strings.ReplaceAll(m.args, "DIR", dir))...)
+	if !strings.HasPrefix(m.args, "completion") {
+		words = append(words, "--resolver", "127.0.0.1:1")
+	}
+	if strings.HasSuffix(m.args, "--ours") {
+		words = words[:len(words)-2]
+	}
+	if got := run(t.Context(), words, s); got != exitUnknown {
+		t.Errorf("exit status %d, want %d", got, exitUnknown)
+	}
+	lines := strings.Split(strings.TrimSpace(notes.String()), "\n")
+	if got := strings.TrimPrefix(lines[len(lines)-1], "certscan: "); !isMessage(m.want, got) {
+		t.Errorf("got  %s\nwant %s", got, m.want)
+	}
+	if out.Len() > 0 && m.want == "" {
+		t.Errorf("standard output holds %q", out.String())
+	}
+}
+
+// isMessage reports whether a message is that of the page, where … stands for any words.
+func isMessage(page, got string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(page), "…", "(?s:.+)")
+	return regexp.MustCompile("^" + pattern + "$").MatchString(got)
+}
+
+func TestErrorsOfResolvers(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		filepath.Join(t.TempDir(), "none"): "find a resolver: … no such file or directory: name one with --resolver",
+		os.DevNull:                         "read …: no nameserver line in it: name a resolver with --resolver",
+	} {
+		if _, err := systemResolvers(path); err == nil || !isMessage(want, err.Error()) {
+			t.Errorf("%s: %v, want %s", path, err, want)
+		}
+	}
+}
+
+func TestErrorOfUnreadOutput(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, w := io.Pipe()
+	t.Cleanup(func() { _ = errors.Join(r.Close(), w.Close()) })
+	_, err := newPatient(w, patience(ctx)).Write([]byte("record"))
+	if err = unwritten("standard output", fmt.Errorf("write record: %w", err)); !isMessage("…: nobody reads the output any more", err.Error()) {
+		t.Errorf("%v", err)
+	}
+}
