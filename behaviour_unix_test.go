@@ -148,9 +148,6 @@ func TestTargetAfterAnError(t *testing.T) {
 // TestTargetMode holds that a new file may be read by all that the umask lets.
 func TestTargetMode(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no modes")
-	}
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	f, err := os.OpenFile(plain, os.O_CREATE|os.O_WRONLY, 0o644)

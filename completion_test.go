@@ -79,12 +79,12 @@ func TestCompletionBash(t *testing.T) {
 // offers holds which words are among those that a shell offers.
 func offers(t *testing.T, got []string, want, not string) {
 	t.Helper()
-	for _, w := range strings.Fields(want) {
+	for w := range strings.FieldsSeq(want) {
 		if !slices.Contains(got, w) {
 			t.Errorf("%q is not offered: %q", w, got)
 		}
 	}
-	for _, w := range strings.Fields(not) {
+	for w := range strings.FieldsSeq(not) {
 		if slices.Contains(got, w) {
 			t.Errorf("%q is offered: %q", w, got)
 		}

@@ -110,8 +110,8 @@ func scanned(t *testing.T, lo *loopback, args ...string) (stdout, stderr string)
 	}
 	env["CERTSCAN_CA_FILE"] = root
 	var out, notes strings.Builder
-	run(t.Context(), append([]string{"certscan"}, args...), streams{strings.NewReader(""), &out, &notes,
-		func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	run(t.Context(), append([]string{"certscan"}, args...), streams{strings.NewReader(""), &out, &notes, lookup})
 	return out.String(), notes.String()
 }
 
@@ -222,7 +222,7 @@ func exact(t *testing.T, format report.Format, stdout string) {
 	} else {
 		for d := json.NewDecoder(strings.NewReader(stdout)); ; {
 			var line json.RawMessage
-			if err := d.Decode(&line); err == io.EOF { //nolint:errorlint // Decode returns it bare
+			if err := d.Decode(&line); err == io.EOF {
 				break
 			} else if err != nil {
 				t.Fatal(err)
