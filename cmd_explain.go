@@ -29,7 +29,10 @@ func explainCommand(s streams) *cli.Command {
 			var meta report.Run
 			summary, err := pipeline.Run(c.Context, in.domains(), func(r triage.Result) error {
 				meta.Counts.Add(r.Severity)
-				return report.Explain(s.out, r, width(s.out))
+				if err := report.Explain(s.out, r, width(s.out)); err != nil {
+					return unwritten("standard output", err)
+				}
+				return nil
 			})
 			if err != nil {
 				return err

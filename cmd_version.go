@@ -30,8 +30,10 @@ func versionCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "the version, and what it was built with",
 		Action: func(*cli.Context) error {
-			_, err := fmt.Fprintf(s.out, "certscan %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			if _, err := fmt.Fprintf(s.out, "certscan %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH); err != nil {
+				return unwritten("standard output", err)
+			}
+			return nil
 		},
 	}
 }

@@ -22,8 +22,10 @@ func completionCommand(s streams) *cli.Command {
 			if !slices.Contains(shells, shell) || c.NArg() != 1 {
 				return fmt.Errorf("completion %q: want one of %s", strings.Join(c.Args().Slice(), " "), strings.Join(shells, ", "))
 			}
-			_, err := io.WriteString(s.out, completion(shell, c.App.Commands))
-			return err
+			if _, err := io.WriteString(s.out, completion(shell, c.App.Commands)); err != nil {
+				return unwritten("standard output", err)
+			}
+			return nil
 		},
 	}
 }

@@ -48,7 +48,7 @@ func certscan(t *testing.T, args ...string) *interrupted {
 	if err := os.Symlink(self, link); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	i := &interrupted{cmd: exec.CommandContext(ctx, link, args...), lo: lo}
 	i.cmd.Dir, i.cmd.Env, i.cmd.Stderr = dir, append(os.Environ(), lo.env()...), &i.stderr

@@ -183,7 +183,7 @@ func FuzzCertificate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, der []byte) {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		checkBounds(t, describe(cert))
 		mustStaple(cert)
