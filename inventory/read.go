@@ -2,58 +2,111 @@ package inventory
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 )
 
 // BadLine is a line from which no name, or not every field, could be read. Reading goes on after it.
 type BadLine struct {
-	Source string // "file:line"
+	Source string // "file:line"; of an entry that takes several lines the first
 	Why    string
 }
 
 func (e *BadLine) Error() string { return e.Source + ": " + e.Why }
 
-// lineBytesMax is the longest line that is looked at; the rest of a longer one is passed over.
-const lineBytesMax = 64 << 10
+// Config says how a list is read. The zero value reads a list without a name.
+type Config struct {
+	// File names the list in Source; its ending (.json, .jsonl, .ndjson, .yaml, .yml) tells the form. Without one of
+	// those the form is told by the content.
+	File string
+	// Columns names the column or key of a field where the list calls it otherwise: "domain" to "Domain name". A field
+	// named here is found under that name only.
+	Columns map[string]string
+	// Defaults is what a name gets that says nothing itself: everything but its names and Source.
+	Defaults Domain
+}
 
-// Read yields what stands in one list: a Domain for each name, in order, a *[BadLine] for each line that cannot be read;
-// any other error is the last thing yielded. Two forms are told apart by their first line: a plain list, one name a
-// line, "#" for comments; and CSV or TSV whose header (comma, semicolon or tab) has a column named "domain". file names
-// the list in Source.
-func Read(r io.Reader, file string) iter.Seq2[Domain, error] {
+// Read yields what stands in one list, see [ReadWith]. file names the list in Source.
+func Read(r io.Reader, file string) iter.Seq2[Domain, error] { return ReadWith(r, Config{File: file}) }
+
+// ReadWith yields what stands in one list: a Domain for each name, in order, and a *[BadLine] for each line that cannot
+// be read or field that cannot be taken; any other error is the last thing yielded. The forms are a plain list, one name
+// a line with "#" for comments; CSV or TSV whose first line names the columns; JSON; JSON lines; YAML. All but YAML are
+// streamed. The text may be UTF-8, UTF-16 or, line by line, Windows-1251, and its lines end in \n, \r\n or \r.
+func ReadWith(r io.Reader, c Config) iter.Seq2[Domain, error] {
 	return func(yield func(Domain, error) bool) {
-		l := lines{r: bufio.NewReaderSize(r, 64<<10)}
-		t := table{file: file}
-		for {
-			text, err := l.next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(Domain{}, fmt.Errorf("read %s: line %d: %w", file, l.n, err))
-				return
-			}
-			source := fmt.Sprintf("%s:%d", file, l.n)
-			switch {
-			case l.cut:
-				if !yield(Domain{}, &BadLine{source, fmt.Sprintf("a line of more than %d bytes", lineBytesMax)}) {
-					return
-				}
-			case t.header(text):
-			case !t.line(text, source, yield):
-				return
-			}
+		l := &list{Config: c, yield: yield, text: bufio.NewReaderSize(newText(r), lineBytesMax)}
+		switch l.form() {
+		case formJSON:
+			l.readJSON()
+		case formJSONLines:
+			l.readLines(l.jsonLine)
+		case formYAML:
+			l.readYAML()
+		case formLines:
+			t := table{list: l}
+			l.readLines(t.line)
+			t.end()
 		}
 	}
 }
 
-// lines splits a stream into lines of bounded length, whatever ends them.
+// list is one list while it is read. Its methods that yield report whether reading may go on.
+type list struct {
+	Config
+	text  *bufio.Reader
+	yield func(Domain, error) bool
+	done  bool // nothing more may be yielded
+}
+
+func (l *list) source(line int) string { return l.File + ":" + strconv.Itoa(line) }
+
+func (l *list) give(d Domain, err error) bool {
+	l.done = l.done || !l.yield(d, err)
+	return !l.done
+}
+
+// bad yields a line from which something could not be read.
+func (l *list) bad(line int, why string) bool {
+	return l.give(Domain{}, &BadLine{l.source(line), why})
+}
+
+// fail ends the stream with an error.
+func (l *list) fail(line int, err error) bool {
+	if !l.done {
+		l.give(Domain{}, fmt.Errorf("read %s: line %d: %w", l.File, line, err))
+		l.done = true
+	}
+	return false
+}
+
+// readLines gives each line to take, and yields those that are too long to be looked at.
+func (l *list) readLines(take func(text string, line int) bool) {
+	in := lines{r: l.text}
+	for {
+		text, err := in.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			l.fail(in.n, err)
+			return
+		case in.cut && !l.bad(in.n, fmt.Sprintf("a line of more than %d bytes: one name a line is wanted", lineBytesMax)):
+			return
+		case !in.cut && !take(text, in.n):
+			return
+		}
+	}
+}
+
+// lineBytesMax is the longest line that is looked at; the rest of a longer one is passed over.
+const lineBytesMax = 64 << 10
+
+// lines splits decoded text into lines of bounded length.
 type lines struct {
 	r   *bufio.Reader
 	n   int  // number of the line last returned, from 1
@@ -76,45 +129,39 @@ func (l *lines) next() (string, error) {
 		case err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)):
 			return "", err
 		}
-		if l.n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-		}
-		return strings.TrimRight(string(line), "\r\n"), nil
+		return strings.TrimSuffix(string(line), "\n"), nil
 	}
 }
 
-// plain reads one line of a plain list.
-func plain(text, source string, yield func(Domain, error) bool) bool {
+// plain reads one line of a plain list. Quotes around a name and a comma behind it are what is left of another form.
+func (l *list) plain(text string, line int) bool {
 	if before, _, ok := strings.Cut(text, "#"); ok {
 		text = before
 	}
 	if text = strings.TrimSpace(text); text == "" {
 		return true
 	}
+	name := unquoted(strings.TrimRight(text, ",; \t"))
+	if strings.ContainsAny(name, ",;\t") {
+		return l.bad(line, "several columns, and no first line that names them: one of them must be named domain")
+	}
+	return l.name(name, line)
+}
+
+func unquoted(s string) string {
+	if n := len(s); n > 2 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
+		return s[1 : n-1]
+	}
+	return s
+}
+
+// name yields a name that stands alone.
+func (l *list) name(text string, line int) bool {
 	d, err := Parse(text)
 	if err != nil {
-		return yield(Domain{}, &BadLine{source, err.Error()})
+		return l.bad(line, err.Error())
 	}
-	d.Source = source
-	return yield(d, nil)
-}
-
-// Set remembers which names were seen, at 8 bytes a name: two of a million different names are taken for one with a
-// probability of 3 in 100 million.
-type Set struct {
-	seed maphash.Seed
-	seen map[uint64]struct{}
-}
-
-// NewSet returns an empty Set.
-func NewSet() *Set { return &Set{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}} }
-
-// Add reports whether the name is new.
-func (s *Set) Add(name string) bool {
-	h := maphash.String(s.seed, name)
-	if _, ok := s.seen[h]; ok {
-		return false
-	}
-	s.seen[h] = struct{}{}
-	return true
+	d.Source = l.source(line)
+	d.fill(&l.Defaults)
+	return l.give(d, nil)
 }

@@ -3,130 +3,177 @@ package inventory
 import (
 	"encoding/csv"
 	"fmt"
-	"net/netip"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
+// rowLinesMax is how many lines one row may take, by line breaks in quoted cells.
+const rowLinesMax = 100
+
 // table reads the lines of a list, and knows after the first one whether they have columns.
 type table struct {
-	file    string
+	*list
 	begun   bool
 	comma   rune           // 0 for a plain list
-	columns map[string]int // by field name
+	columns map[string]int // by field
+	open    []string       // lines of a row that is not complete: a quote is open
+	first   int            // the number of the first of them
+	bytes   int            // their length
+	entryOf entry
 }
 
-// header reports whether the line is the header of a table, and if so remembers its columns.
-func (t *table) header(text string) bool {
-	if t.begun || strings.TrimSpace(text) == "" || strings.HasPrefix(strings.TrimSpace(text), "#") {
-		return false
+// line reads one line of the list.
+func (t *table) line(text string, line int) bool {
+	switch {
+	case len(t.open) > 0:
+		return t.goOn(text)
+	case blank(text):
+		return true
+	case !t.begun:
+		if rest, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && len(rest) == 1 {
+			return true // Excel's note to itself; the header shows it as well
+		}
+		t.begun = true
+		if header, err := t.header(text, line); err != nil {
+			return t.fail(line, err)
+		} else if header {
+			return !t.done
+		}
 	}
-	t.begun = true
-	for _, comma := range []rune{',', ';', '\t'} {
-		cells, err := cells(text, comma)
-		if err != nil {
-			continue
-		}
-		columns := map[string]int{}
-		for i, c := range cells {
-			columns[strings.ToLower(strings.TrimSpace(c))] = i
-		}
-		if _, ok := columns["domain"]; ok {
-			t.comma, t.columns = comma, columns
-			return true
-		}
-	}
-	return false
-}
-
-func cells(text string, comma rune) ([]string, error) {
-	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = comma, -1, comma != '\t'
-	return r.Read()
-}
-
-// line reads one line below the header, or of a plain list.
-func (t *table) line(text, source string, yield func(Domain, error) bool) bool {
 	if t.comma == 0 {
-		return plain(text, source, yield)
+		return t.plain(text, line)
 	}
-	if s := strings.TrimSpace(text); s == "" || s[0] == '#' {
+	if strings.Count(text, `"`)%2 == 1 {
+		t.open, t.first, t.bytes = append(t.open, text), line, len(text)
 		return true
 	}
-	row, err := cells(text, t.comma)
-	if err != nil {
-		return yield(Domain{}, &BadLine{source, "not a line of the table: " + err.Error()})
+	return t.row(text, line, nil)
+}
+
+func blank(text string) bool {
+	s := strings.TrimSpace(text)
+	return s == "" || s[0] == '#'
+}
+
+// goOn adds a line to a row whose quote is open.
+func (t *table) goOn(text string) bool {
+	t.open = append(t.open, text)
+	t.bytes += len(text) + 1
+	switch {
+	case t.bytes > lineBytesMax || len(t.open) > rowLinesMax:
+		return t.giveUp()
+	case strings.Count(text, `"`)%2 == 0:
+		return true
 	}
-	d, err := Parse(t.cell(row, "domain"))
-	if err != nil {
-		return yield(Domain{}, &BadLine{source, err.Error()})
+	open := t.open
+	t.open = nil
+	return t.row(strings.Join(open, "\n"), t.first, open)
+}
+
+// end reads what is left of a row whose quote never closed.
+func (t *table) end() {
+	for len(t.open) > 0 && !t.done {
+		t.giveUp()
 	}
-	d.Source = source
-	problems := t.fields(&d, row)
-	if !yield(d, nil) {
+}
+
+// giveUp reads the lines of a row whose quote does not close one by one, so that a quote too many costs one line.
+func (t *table) giveUp() bool {
+	open := t.open
+	t.open = nil
+	return t.apart(open, t.first, fmt.Sprintf("a quote that is not closed in the next %d lines", len(open)))
+}
+
+// apart takes the first of several lines for bad, and reads the others.
+func (t *table) apart(open []string, first int, why string) bool {
+	if !t.bad(first, why) {
 		return false
 	}
-	for _, p := range problems {
-		if !yield(Domain{}, &BadLine{source, p + "; the name is kept without it"}) {
+	for i, text := range open[1:] {
+		if !t.line(text, first+1+i) {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *table) cell(row []string, column string) string {
-	if i, ok := t.columns[column]; ok && i < len(row) {
-		return strings.TrimSpace(row[i])
+// row reads one row of the table. open are its lines where it has several.
+func (t *table) row(text string, line int, open []string) bool {
+	row, err := cells(text, t.comma)
+	if err != nil {
+		why := "not a line of the table: " + strings.TrimPrefix(err.Error(), "parse error on line 1, ")
+		if len(open) > 1 {
+			return t.apart(open, line, why)
+		}
+		return t.bad(line, why)
 	}
-	return ""
+	e := &t.entryOf
+	if e.values == nil {
+		e.values = map[string][]string{}
+	}
+	clear(e.values)
+	e.problems, e.more = e.problems[:0], 0
+	for field, i := range t.columns {
+		switch {
+		case i >= len(row):
+		case fields[field]:
+			e.values[field] = split(row[i])
+		default:
+			e.values[field] = row[i : i+1]
+		}
+	}
+	return t.entry(e, line)
 }
 
-// list splits a cell of several values at spaces, commas, semicolons and bars.
-func (t *table) list(row []string, column string) []string {
-	return strings.FieldsFunc(t.cell(row, column), func(r rune) bool { return strings.ContainsRune(" ,;|", r) })
+// header reports whether the line is the header of a table, and if so remembers its columns.
+func (t *table) header(text string, line int) (bool, error) {
+	for _, comma := range []rune{',', ';', '\t'} {
+		row, err := cells(text, comma)
+		if err != nil {
+			continue
+		}
+		columns := t.columnsOf(row)
+		if _, ok := columns["domain"]; ok {
+			t.comma, t.columns = comma, columns
+			t.missing(row, line)
+			return true, nil
+		}
+	}
+	if wanted := t.Columns["domain"]; wanted != "" {
+		return false, fmt.Errorf("no column %q in the header: give columns.domain the name that this list uses", wanted)
+	}
+	return false, nil
 }
 
-// fields fills in what the other columns say, and returns what in them is wrong.
-func (t *table) fields(d *Domain, row []string) (problems []string) {
-	d.Owner, d.Manager = t.cell(row, "owner"), t.cell(row, "manager")
-	d.Challenge, d.DNSPlugin = t.cell(row, "challenge"), t.cell(row, "dns_plugin")
-	d.Account, d.Renew = t.cell(row, "account"), t.cell(row, "renew")
-	d.Origin, d.Tags = t.list(row, "origin"), t.list(row, "tags")
-	d.Expect = Expect(t.cell(row, "expect"))
-	if d.Expect != ExpectNothing && !slices.Contains(Expects, d.Expect) {
-		problems = append(problems, fmt.Sprintf("expect %q is not one of %v", d.Expect, Expects))
-		d.Expect = ExpectNothing
-	}
-	for _, text := range t.list(row, "ports") {
-		n, err := strconv.ParseUint(text, 10, 16)
-		if err != nil || n == 0 {
-			problems = append(problems, fmt.Sprintf("ports: %q is not 1 to 65535", text))
+// columnsOf finds the columns of our fields: the first that has our own name for it, else the first of its other names.
+func (t *table) columnsOf(row []string) map[string]int {
+	columns := map[string]int{}
+	for i, c := range row {
+		field := t.fieldOf(c)
+		if field == "" {
 			continue
 		}
-		if !slices.Contains(d.Ports, uint16(n)) {
-			d.Ports = append(d.Ports, uint16(n))
+		old, known := columns[field]
+		own := strings.EqualFold(strings.TrimSpace(c), field)
+		if !known || own && !strings.EqualFold(strings.TrimSpace(row[old]), field) {
+			columns[field] = i
 		}
 	}
-	d.SANs, problems = t.names(row, "sans", problems)
-	d.Verify, problems = t.names(row, "verify", problems)
-	return problems
+	return columns
 }
 
-// names reads a cell of names; verify hosts may be addresses as well.
-func (t *table) names(row []string, column string, problems []string) ([]string, []string) {
-	var out []string
-	for _, text := range t.list(row, column) {
-		if _, err := netip.ParseAddr(text); err == nil && column == "verify" {
-			out = append(out, text)
-			continue
+// missing tells of columns that the caller named and the header does not have.
+func (t *table) missing(row []string, line int) {
+	for _, field := range slices.Sorted(maps.Keys(t.Columns)) {
+		if _, ok := t.columns[field]; !ok && !t.bad(line, fmt.Sprintf("no column %q (columns.%s) in the header %q", t.Columns[field], field, row)) {
+			return
 		}
-		n, err := Parse(text)
-		if err != nil || n.Invalid != "" {
-			problems = append(problems, fmt.Sprintf("%s: %q cannot be scanned", column, text))
-			continue
-		}
-		out = append(out, n.Name)
 	}
-	return out, problems
+}
+
+func cells(text string, comma rune) ([]string, error) {
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = comma, -1, comma != '\t'
+	return r.Read()
 }

@@ -1,0 +1,237 @@
+package inventory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Limits of a YAML list, which is read whole.
+const (
+	yamlBytesMax = 16 << 20
+	yamlDepthMax = 100 // brackets in one another: an entry needs three
+)
+
+// readYAML reads YAML: a list of names and entries, an object with a list named domains, or several such documents.
+func (l *list) readYAML() {
+	content, err := io.ReadAll(io.LimitReader(l.text, yamlBytesMax+1))
+	line := 1 + bytes.Count(content, []byte("\n"))
+	switch {
+	case err != nil:
+		l.fail(line, err)
+		return
+	case len(content) > yamlBytesMax:
+		l.fail(line, fmt.Errorf("more than %d MiB, and YAML is read whole: write so long a list as JSON lines or CSV", yamlBytesMax>>20))
+		return
+	}
+	if line, err := yamlBounds(content); err != nil {
+		l.fail(line, err)
+		return
+	}
+	file, line, err := parseYAML(content)
+	if err != nil {
+		l.fail(line, err)
+		return
+	}
+	for _, doc := range file.Docs {
+		if doc.Body != nil && !l.yamlDocument(doc.Body) {
+			return
+		}
+	}
+}
+
+// yamlBounds refuses what would exhaust the parser: brackets without end, and lines that could hold as much.
+func yamlBounds(content []byte) (int, error) {
+	line, depth, start := 1, 0, 0
+	for i, c := range content {
+		switch c {
+		case '\n':
+			line, start = line+1, i+1
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth = max(0, depth-1)
+		}
+		if depth > yamlDepthMax {
+			return line, fmt.Errorf("more than %d brackets open: a list of entries is wanted", yamlDepthMax)
+		}
+		if i-start > lineBytesMax {
+			return line, fmt.Errorf("a line of more than %d bytes: write one entry a line", lineBytesMax)
+		}
+	}
+	return line, nil
+}
+
+// parseYAML returns the syntax tree, or the line where it cannot be had and why. A panic of the parser is an error: the
+// text is not ours.
+func parseYAML(content []byte) (file *ast.File, line int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			line, err = 1, fmt.Errorf("not YAML: the parser gave up (%v)", v)
+		}
+	}()
+	file, err = parser.ParseBytes(content, 0)
+	if bad, ok := errors.AsType[yaml.Error](err); ok {
+		line = 1
+		if t := bad.GetToken(); t != nil && t.Position != nil {
+			line = t.Position.Line
+		}
+		return nil, line, fmt.Errorf("not YAML: %s (a name that begins with * needs quotes)", bad.GetMessage())
+	}
+	return file, 1, err
+}
+
+func (l *list) yamlDocument(n ast.Node) bool {
+	switch n := unwrapped(n).(type) {
+	case *ast.SequenceNode:
+		return l.yamlList(n)
+	case *ast.MappingNode:
+		return l.yamlObject(n)
+	case *ast.NullNode, *ast.CommentGroupNode:
+		return true
+	default:
+		return l.yamlEntry(n)
+	}
+}
+
+// yamlObject reads an object that is not in a list.
+func (l *list) yamlObject(n *ast.MappingNode) bool {
+	var other []*ast.MappingValueNode
+	listed := false
+	for _, v := range n.Values {
+		names, is := unwrapped(v.Value).(*ast.SequenceNode)
+		if !is || scalar(v.Key) != "domains" {
+			other = append(other, v)
+			continue
+		}
+		if listed = true; !l.yamlList(names) {
+			return false
+		}
+	}
+	if !listed {
+		return l.yamlEntry(n)
+	}
+	e := l.yamlFields(other)
+	if len(e.values) > 0 {
+		return l.entry(e, lineOf(n))
+	}
+	for _, p := range e.problems {
+		if !l.bad(lineOf(n), p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *list) yamlList(n *ast.SequenceNode) bool {
+	for _, v := range n.Values {
+		if !l.yamlEntry(unwrapped(v)) {
+			return false
+		}
+	}
+	return true
+}
+
+// yamlEntry yields one entry: a name, or an object.
+func (l *list) yamlEntry(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return l.entry(l.yamlFields(n.Values), lineOf(n))
+	case *ast.NullNode:
+		return l.bad(lineOf(n), "no name")
+	case ast.ScalarNode:
+		return l.name(scalar(n), lineOf(n))
+	case nil:
+		return true
+	}
+	return l.bad(lineOf(n), fmt.Sprintf("%s is no entry: a name or an object with the key domain is wanted (a name that begins with * needs quotes)", strings.ToLower(n.Type().String())))
+}
+
+func (l *list) yamlFields(values []*ast.MappingValueNode) *entry {
+	e := &entry{values: map[string][]string{}}
+	for _, v := range values {
+		key := scalar(v.Key)
+		field := l.fieldOf(key)
+		if field == "" {
+			e.problem("%q is no field of ours", key)
+			continue
+		}
+		if _, twice := e.values[field]; twice {
+			e.problem("%s is said twice", key)
+			continue
+		}
+		e.set(field, key, yamlValue(v.Value))
+	}
+	return e
+}
+
+// yamlValue returns a node as JSON would have it; what has no place in an entry becomes its kind.
+func yamlValue(n ast.Node) any {
+	switch n := unwrapped(n).(type) {
+	case nil, *ast.NullNode:
+		return nil
+	case *ast.SequenceNode:
+		out := []any{}
+		for _, v := range n.Values {
+			out = append(out, yamlValue(v))
+		}
+		return out
+	case ast.ScalarNode:
+		return scalar(n)
+	default:
+		return n.Type()
+	}
+}
+
+// unwrapped takes tags and anchors off; a node of one pair becomes a mapping.
+func unwrapped(n ast.Node) ast.Node {
+	for {
+		switch v := n.(type) {
+		case *ast.TagNode:
+			n = v.Value
+		case *ast.AnchorNode:
+			n = v.Value
+		case *ast.MappingValueNode:
+			return ast.Mapping(v.Start, false, v)
+		default:
+			return n
+		}
+	}
+}
+
+// scalar returns the text of a scalar.
+func scalar(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		if n.Value != nil {
+			return n.Value.Value
+		}
+	case *ast.MappingKeyNode:
+		return scalar(n.Value)
+	case nil:
+	default:
+		if t := n.GetToken(); t != nil {
+			return t.Value
+		}
+	}
+	return ""
+}
+
+// lineOf returns the line on which a node begins.
+func lineOf(n ast.Node) int {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && m.Values[0].Key != nil && (m.Start == nil || m.Start.Value != "{") {
+		n = m.Values[0].Key
+	}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		return t.Position.Line
+	}
+	return 1
+}
