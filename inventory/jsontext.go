@@ -95,8 +95,8 @@ func (t *jsonText) literal(v *capture) ([]byte, error) {
 			return nil, err
 		}
 		v.keep(c)
-		next, err := t.r.Peek(1)
-		if err != nil || strings.IndexByte(" \t\r\n,:[]{}\"#/", next[0]) >= 0 {
+		next, _ := t.r.Peek(1) // an error comes again
+		if len(next) == 0 || strings.IndexByte(" \t\r\n,:[]{}\"#/", next[0]) >= 0 {
 			return v.bytes(), nil
 		}
 	}

@@ -89,6 +89,8 @@ func (d *Domain) split(text string) (string, error) {
 		if scheme == "http" {
 			host = u.Hostname() // its port is not one of TLS
 		}
+	} else {
+		host, _, _ = strings.Cut(strings.TrimPrefix(text, "//"), "/")
 	}
 	name, at, given := strings.Cut(host, "@")
 	if !given {

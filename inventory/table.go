@@ -44,11 +44,11 @@ func (t *table) line(text string, line int) bool {
 	if t.comma == 0 {
 		return t.plain(text, line)
 	}
-	if strings.Count(text, `"`)%2 == 1 {
+	if t.quoted(text, false) {
 		t.open, t.first, t.bytes = append(t.open, text), line, len(text)
 		return true
 	}
-	return t.row(text, line, nil)
+	return t.row(text, line, "")
 }
 
 func blank(text string) bool {
@@ -63,12 +63,33 @@ func (t *table) goOn(text string) bool {
 	switch {
 	case t.bytes > lineBytesMax || len(t.open) > rowLinesMax:
 		return t.giveUp()
-	case strings.Count(text, `"`)%2 == 0:
+	case t.quoted(text, true):
 		return true
 	}
-	open := t.open
+	row := strings.Join(t.open, "\n")
 	t.open = nil
-	return t.row(strings.Join(open, "\n"), t.first, open)
+	return t.row(row, t.first, "")
+}
+
+// quoted reports whether a quote is open at the end of the line, where open says whether one was at its beginning. A
+// quote opens at the beginning of a cell and closes at its end; any other stands for itself.
+func (t *table) quoted(text string, open bool) bool {
+	start := !open
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case open && c == '"' && strings.HasPrefix(text[i+1:], `"`):
+			i++
+		case open && c == '"':
+			open = i+1 < len(text) && rune(text[i+1]) != t.comma
+		case open:
+		case start && c == '"':
+			open, start = true, false
+		default:
+			start = rune(c) == t.comma || start && c == ' '
+		}
+	}
+	return open
 }
 
 // end reads what is left of a row whose quote never closed.
@@ -78,16 +99,11 @@ func (t *table) end() {
 	}
 }
 
-// giveUp reads the lines of a row whose quote does not close one by one, so that a quote too many costs one line.
+// giveUp reads the lines of a row whose quote does not close one by one, so that a quote too many costs a cell.
 func (t *table) giveUp() bool {
-	open := t.open
+	open, first := t.open, t.first
 	t.open = nil
-	return t.apart(open, t.first, fmt.Sprintf("a quote that is not closed in the next %d lines", len(open)))
-}
-
-// apart takes the first of several lines for bad, and reads the others.
-func (t *table) apart(open []string, first int, why string) bool {
-	if !t.bad(first, why) {
+	if !t.row(open[0], first, fmt.Sprintf("a quote that does not close, in this line or the next %d", len(open)-1)) {
 		return false
 	}
 	for i, text := range open[1:] {
@@ -98,15 +114,11 @@ func (t *table) apart(open []string, first int, why string) bool {
 	return true
 }
 
-// row reads one row of the table. open are its lines where it has several.
-func (t *table) row(text string, line int, open []string) bool {
+// row reads one row of the table. unclosed says what is wrong with the quote that its last cell begins with.
+func (t *table) row(text string, line int, unclosed string) bool {
 	row, err := cells(text, t.comma)
 	if err != nil {
-		why := "not a line of the table: " + strings.TrimPrefix(err.Error(), "parse error on line 1, ")
-		if len(open) > 1 {
-			return t.apart(open, line, why)
-		}
-		return t.bad(line, why)
+		return t.bad(line, "not a line of the table: "+err.Error())
 	}
 	e := &t.entryOf
 	if e.values == nil {
@@ -114,6 +126,10 @@ func (t *table) row(text string, line int, open []string) bool {
 	}
 	clear(e.values)
 	e.problems, e.more = e.problems[:0], 0
+	if unclosed != "" {
+		row = row[:len(row)-1]
+		e.problem("%s", unclosed)
+	}
 	for field, i := range t.columns {
 		switch {
 		case i >= len(row):
@@ -172,8 +188,9 @@ func (t *table) missing(row []string, line int) {
 	}
 }
 
+// cells takes a line apart. A quote within a cell stands for itself.
 func cells(text string, comma rune) ([]string, error) {
 	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = comma, -1, comma != '\t'
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.LazyQuotes = comma, -1, comma != '\t', true
 	return r.Read()
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -53,17 +54,19 @@ func (t *text) begin() {
 	t.begun = true
 	_, _ = t.raw.Peek(2) // a shorter input is what it is; an error comes again
 	head, _ := t.raw.Peek(min(t.raw.Buffered(), 512))
-	if bytes.HasPrefix([]byte("\xef\xbb\xbf"), head) && len(head) > 0 {
-		head, _ = t.raw.Peek(3)
-	}
 	for _, a := range archives {
+		if strings.HasPrefix(a.magic, string(head)) && len(head) > 1 {
+			head, _ = t.raw.Peek(len(a.magic))
+		}
 		if bytes.HasPrefix(head, []byte(a.magic)) {
 			t.failed = errors.New(a.what)
 			return
 		}
 	}
-	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
-		_, _ = t.raw.Discard(3)
+	if mark := "\xef\xbb\xbf"; len(head) > 1 && strings.HasPrefix(mark, string(head[:2])) {
+		if head, _ = t.raw.Peek(len(mark)); string(head) == mark {
+			_, _ = t.raw.Discard(len(mark))
+		}
 		return
 	}
 	if order, is := utf16Order(head); is {

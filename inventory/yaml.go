@@ -146,6 +146,9 @@ func (l *list) yamlEntry(n ast.Node) bool {
 	case *ast.NullNode:
 		return l.bad(lineOf(n), "no name")
 	case ast.ScalarNode:
+		if alias(n) {
+			return l.bad(lineOf(n), scalar(n)+" repeats an entry by its alias, and a list says each name once: write it out")
+		}
 		return l.name(scalar(n), lineOf(n))
 	case nil:
 		return true
@@ -171,7 +174,17 @@ func (l *list) yamlFields(values []*ast.MappingValueNode) *entry {
 	return e
 }
 
-// yamlValue returns a node as JSON would have it; what has no place in an entry becomes its kind.
+// kind stands for a value that has no place in an entry.
+type kind string
+
+// alias reports whether a node stands for another one. What looks like the alias of a name with a dot in front is somebody's
+// wildcard without its quotes.
+func alias(n ast.Node) bool {
+	a, is := n.(*ast.AliasNode)
+	return is && !strings.HasPrefix(scalar(a.Value), ".")
+}
+
+// yamlValue returns a node as JSON would have it.
 func yamlValue(n ast.Node) any {
 	switch n := unwrapped(n).(type) {
 	case nil, *ast.NullNode:
@@ -183,10 +196,11 @@ func yamlValue(n ast.Node) any {
 		}
 		return out
 	case ast.ScalarNode:
-		return scalar(n)
-	default:
-		return n.Type()
+		if !alias(n) {
+			return scalar(n)
+		}
 	}
+	return kind(n.Type().String())
 }
 
 // unwrapped takes tags and anchors off; a node of one pair becomes a mapping.
@@ -216,6 +230,8 @@ func scalar(n ast.Node) string {
 		}
 	case *ast.MappingKeyNode:
 		return scalar(n.Value)
+	case *ast.AliasNode:
+		return "*" + scalar(n.Value)
 	case nil:
 	default:
 		if t := n.GetToken(); t != nil {
