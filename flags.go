@@ -34,11 +34,12 @@ var (
 	listing    = []string{"scan", "dns", "probe"}
 	dialling   = []string{"scan", "probe", "explain"}
 	owning     = []string{"scan", "dns", "explain"}
+	reading    = []string{"scan", "dns", "probe", "inventory"}
 )
 
 // options is the flag table.
 var options = []option{
-	{"file", "f", list, "FILE", "", listing, "read domains from FILE, - for standard input: one name a line, or CSV with a column domain; repeatable"},
+	{"file", "f", list, "FILE", "", reading, "read domains from FILE, - for standard input: one name a line, CSV with a column domain, JSON or YAML; repeatable"},
 	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
 	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
 	{"control", "", list, "NAME", "iana.org,example.com", everywhere, "a name that must resolve before the run is trusted, or none; repeatable"},
@@ -50,7 +51,7 @@ var options = []option{
 	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
-	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", listing, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
+	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", reading, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
 	{"output", "o", text, "FILE", "", listing, "write records to FILE, put in place at the end; a device or FIFO streams"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
 	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},

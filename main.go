@@ -91,7 +91,7 @@ func newApp(s streams) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
-			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), versionCommand(s),
+			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), versionCommand(s),
 			completionCommand(s),
 		},
 	}

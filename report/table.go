@@ -107,7 +107,7 @@ func (s *tableSink) render(out output) error {
 	return nil
 }
 
-// newTable sets the library up to align and nothing else: it neither wraps, nor upper-cases, nor draws lines.
+// newTable returns a table of the columns that have a width.
 func newTable(w io.Writer, widths [columns]int) *tablewriter.Table {
 	align := visibleCells([columns]tw.Align{columnDays: tw.AlignRight}, widths)
 	for i := range align {
@@ -115,6 +115,11 @@ func newTable(w io.Writer, widths [columns]int) *tablewriter.Table {
 			align[i] = tw.AlignLeft
 		}
 	}
+	return alignedTable(w, align)
+}
+
+// alignedTable sets the library up to align and nothing else: it neither wraps, nor upper-cases, nor draws lines.
+func alignedTable(w io.Writer, align []tw.Align) *tablewriter.Table {
 	return tablewriter.NewTable(w,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
 			Borders:  tw.BorderNone,

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"certscan/inventory"
+	"certscan/report"
+)
+
+func inventoryCommand(s streams) *cli.Command {
+	declared, given := flags("inventory", s.env)
+	return &cli.Command{
+		Name: "inventory", Usage: "the lists merged by name: what is said of each, where, and what conflicts", ArgsUsage: "[DOMAIN…]", Flags: declared,
+		Action: func(c *cli.Context) error {
+			set, err := parse(given)
+			if err != nil {
+				return err
+			}
+			return runInventory(c.Context, s, set, c.Args().Slice())
+		},
+	}
+}
+
+// runInventory reads all lists whole, writes what they say together, and counts what was wrong.
+func runInventory(ctx context.Context, s streams, set settings, arguments []string) error {
+	over := patience(ctx)
+	stdout, stderr := newPatient(s.out, over), newPatient(s.err, over)
+	in := &input{arguments: arguments, port: set.port, notes: stderr}
+	if err := in.open(ctx, set.files, s.in); err != nil {
+		return err
+	}
+	var entries []report.InventoryEntry
+	conflicts := 0
+	for m, err := range inventory.Merge(in.sources()...) {
+		if err != nil {
+			in.note(err)
+			continue
+		}
+		conflicts += len(m.Conflicts)
+		entries = append(entries, inventoryEntry(&m))
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("read domains: %w", err)
+	}
+	if err := report.WriteInventory(stdout, set.outputFormat(s.out), entries, width(s.out)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(stderr, "certscan: %d names, %d conflicts, %d bad lines, %d lines of names that were read before\n",
+		len(entries), conflicts, in.badLines, in.duplicates)
+	return errors.Join(in.failed, err)
+}
+
+// sources are what is to be merged: the command line, then each file.
+func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
+	seen := inventory.NewSet()
+	admit := func(from iter.Seq2[inventory.Domain, error]) iter.Seq2[inventory.Domain, error] {
+		return func(yield func(inventory.Domain, error) bool) {
+			for d, err := range from {
+				if err == nil {
+					d = in.admit(d)
+					in.duplicates += btoi(!seen.Add(d.Name))
+				}
+				if !yield(d, err) {
+					return
+				}
+			}
+		}
+	}
+	out := []iter.Seq2[inventory.Domain, error]{admit(func(yield func(inventory.Domain, error) bool) {
+		for _, d := range in.named() {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	})}
+	for _, f := range in.files {
+		out = append(out, admit(f.read()))
+	}
+	return out
+}
+
+// read yields what stands in the file, and an error where that is not a single name.
+func (f source) read() iter.Seq2[inventory.Domain, error] {
+	return func(yield func(inventory.Domain, error) bool) {
+		defer func() { _ = f.reader.Close() }()
+		fine := false
+		for d, err := range inventory.Read(f.reader, f.name) {
+			_, bad := errors.AsType[*inventory.BadLine](err)
+			fine = fine || !bad // a name, or an error that says more than that there is none
+			if !yield(d, err) {
+				return
+			}
+		}
+		if !fine {
+			yield(inventory.Domain{}, fmt.Errorf("read domains: %s: not a single name in it: one name a line is wanted, or a table with a column domain", f.name))
+		}
+	}
+}
+
+// note keeps an error of a source.
+func (in *input) note(err error) {
+	if line, ok := errors.AsType[*inventory.BadLine](err); ok {
+		in.bad(line)
+		return
+	}
+	in.failed = errors.Join(in.failed, err)
+}
+
+// inventoryEntry turns a merged name into plain values.
+func inventoryEntry(m *inventory.Merged) report.InventoryEntry {
+	e := report.InventoryEntry{
+		Domain: m.Display, Name: m.Name, Invalid: m.Invalid, SANs: m.SANs, Owner: m.Owner, Manager: m.Manager, Expect: string(m.Expect),
+		Origin: m.Origin, Verify: m.Verify, Ports: m.Ports, Challenge: m.Challenge, DNSPlugin: m.DNSPlugin, Account: m.Account,
+		Renew: m.Renew, Tags: m.Tags, Source: m.Source,
+	}
+	for _, field := range slices.Sorted(maps.Keys(m.Facts)) {
+		e.Facts = append(e.Facts, report.InventoryFact{Field: field, Source: m.Facts[field]})
+	}
+	for _, c := range m.Conflicts {
+		e.Conflicts = append(e.Conflicts, report.InventoryConflict(c))
+	}
+	return e
+}
