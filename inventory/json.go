@@ -166,7 +166,7 @@ func shortened(raw []byte) []byte {
 // jsonFields reads an object that is known to be JSON.
 func (l *list) jsonFields(raw []byte) *entry {
 	e := &entry{values: map[string][]string{}}
-	in := &jsonText{r: bufio.NewReader(bytes.NewReader(raw[1:]))}
+	in := &jsonText{r: bufio.NewReaderSize(bytes.NewReader(raw[1:]), 64)} // small: there is one for each entry
 	for {
 		key, err := in.key()
 		if err != nil || key == nil {
@@ -196,14 +196,25 @@ func (l *list) jsonField(e *entry, rawKey, raw []byte) {
 		e.problem("%s is said twice", key)
 		return
 	}
-	var value any
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
+	value, err := jsonValue(raw)
+	if err != nil {
 		e.problem("%s: not JSON, or too long", key)
 		return
 	}
 	e.set(field, key, value)
+}
+
+// jsonValue decodes a value, numbers as they are written.
+func jsonValue(raw []byte) (value any, err error) {
+	if len(raw) > 0 && raw[0] == '"' {
+		var s string
+		err = json.Unmarshal(raw, &s)
+		return s, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
 }
 
 // set keeps a value of JSON in the form in which a cell would have it.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bufio"
 	"encoding/csv"
 	"fmt"
 	"maps"
@@ -9,7 +10,7 @@ import (
 )
 
 // rowLinesMax is how many lines one row may take, by line breaks in quoted cells.
-const rowLinesMax = 100
+const rowLinesMax = 50
 
 // table reads the lines of a list, and knows after the first one whether they have columns.
 type table struct {
@@ -20,7 +21,8 @@ type table struct {
 	open    []string       // lines of a row that is not complete: a quote is open
 	first   int            // the number of the first of them
 	bytes   int            // their length
-	entryOf entry
+	entryOf entry          // used again for each row
+	buffer  *bufio.Reader  // likewise
 }
 
 // line reads one line of the list.
@@ -116,7 +118,7 @@ func (t *table) giveUp() bool {
 
 // row reads one row of the table. unclosed says what is wrong with the quote that its last cell begins with.
 func (t *table) row(text string, line int, unclosed string) bool {
-	row, err := cells(text, t.comma)
+	row, err := t.cells(text, t.comma)
 	if err != nil {
 		return t.bad(line, "not a line of the table: "+err.Error())
 	}
@@ -145,7 +147,7 @@ func (t *table) row(text string, line int, unclosed string) bool {
 // header reports whether the line is the header of a table, and if so remembers its columns.
 func (t *table) header(text string, line int) (bool, error) {
 	for _, comma := range []rune{',', ';', '\t'} {
-		row, err := cells(text, comma)
+		row, err := t.cells(text, comma)
 		if err != nil {
 			continue
 		}
@@ -189,8 +191,12 @@ func (t *table) missing(row []string, line int) {
 }
 
 // cells takes a line apart. A quote within a cell stands for itself.
-func cells(text string, comma rune) ([]string, error) {
-	r := csv.NewReader(strings.NewReader(text))
+func (t *table) cells(text string, comma rune) ([]string, error) {
+	if t.buffer == nil {
+		t.buffer = bufio.NewReader(nil)
+	}
+	t.buffer.Reset(strings.NewReader(text))
+	r := csv.NewReader(t.buffer) // which takes the buffer as it is
 	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.LazyQuotes = comma, -1, comma != '\t', true
 	return r.Read()
 }
