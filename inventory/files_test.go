@@ -37,8 +37,18 @@ func transcript(d Domain, err error) string {
 		name  string
 		value any
 	}{
-		{"sans", d.SANs}, {"owner", d.Owner}, {"manager", d.Manager}, {"expect", d.Expect}, {"origin", d.Origin}, {"verify", d.Verify}, {"ports", d.Ports},
-		{"challenge", d.Challenge}, {"dns_plugin", d.DNSPlugin}, {"account", d.Account}, {"renew", d.Renew}, {"tags", d.Tags},
+		{"sans", d.SANs},
+		{"owner", d.Owner},
+		{"manager", d.Manager},
+		{"expect", d.Expect},
+		{"origin", d.Origin},
+		{"verify", d.Verify},
+		{"ports", d.Ports},
+		{"challenge", d.Challenge},
+		{"dns_plugin", d.DNSPlugin},
+		{"account", d.Account},
+		{"renew", d.Renew},
+		{"tags", d.Tags},
 	} {
 		if text := fmt.Sprint(f.value); text != "" && text != "[]" {
 			fmt.Fprintf(&b, " %s=%q", f.name, text)

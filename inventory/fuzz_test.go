@@ -40,9 +40,7 @@ func readAll(t *testing.T, data []byte, file string) outcome {
 		o.names = append(o.names, d.Name)
 	}
 	slow := 0
-	for range Read(iotest.OneByteReader(strings.NewReader(string(data))), file) {
-		slow++
-	}
+	Read(iotest.OneByteReader(strings.NewReader(string(data))), file)(func(Domain, error) bool { slow++; return true })
 	if all := len(o.names) + o.bad + btoi(o.err != nil); len(data) > 0 && data[0] != 0 && !strings.Contains(string(data[:min(len(data), 512)]), "\x00") && slow != all {
 		t.Fatalf("read at once %d, byte by byte %d", all, slow)
 	}

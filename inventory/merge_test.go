@@ -110,6 +110,31 @@ func collectSeq(t *testing.T, seq iter.Seq2[Domain, error]) (out []Domain) {
 	return out
 }
 
+// TestLongYAML holds that entries of a long list stand on their lines.
+func TestLongYAML(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	list := "# customers\n" + strings.Repeat("- domain: a.example\n  owner: |\n    ACME\n\n", n) + "- last.example\n- {broken\n"
+	names, last := 0, ""
+	var failed error
+	for d, err := range Read(strings.NewReader(list), "x.yaml") {
+		if err != nil {
+			failed = err
+			continue
+		}
+		names++
+		last = d.Source + " " + d.Name
+	}
+	if failed == nil || !strings.Contains(failed.Error(), fmt.Sprintf("line %d: not YAML", 4*n+3)) || names < n-500 {
+		t.Errorf("%d names, the last %s, %v", names, last, failed)
+	}
+	list = strings.TrimSuffix(list, "- {broken\n")
+	got := collectSeq(t, Read(strings.NewReader(list), "x.yaml"))
+	if len(got) != n+1 || got[n].Source != fmt.Sprintf("x.yaml:%d", 4*n+2) || got[n-1].Source != fmt.Sprintf("x.yaml:%d", 4*n-2) || got[n-1].Owner != "ACME" {
+		t.Errorf("%d names, the last %+v", len(got), got[len(got)-1])
+	}
+}
+
 // TestRefusals holds what is said where a list cannot be read.
 func TestRefusals(t *testing.T) {
 	t.Parallel()

@@ -79,7 +79,7 @@ func invalid(d Domain, text string, why error) Domain {
 
 // split takes scheme, path, port and given address off, keeps the latter two in d, and returns the host.
 func (d *Domain) split(text string) (string, error) {
-	host := text
+	var host string
 	if scheme, rest, ok := strings.Cut(text, "://"); ok {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {

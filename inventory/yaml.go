@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -34,15 +35,46 @@ func (l *list) readYAML() {
 		l.fail(line, err)
 		return
 	}
-	file, line, err := parseYAML(content)
-	if err != nil {
-		l.fail(line, err)
-		return
-	}
-	for _, doc := range file.Docs {
-		if doc.Body != nil && !l.yamlDocument(doc.Body) {
+	first := 0 // lines before the part
+	for part := range yamlParts(content) {
+		file, line, err := parseYAML(part)
+		if err != nil {
+			l.fail(first+line, err)
 			return
 		}
+		at := &yamlList{list: l, first: first}
+		for _, doc := range file.Docs {
+			if doc.Body != nil && !at.document(doc.Body) {
+				return
+			}
+		}
+		first += bytes.Count(part, []byte("\n"))
+	}
+}
+
+// yamlPartBytes is how much is parsed at once where the text can be taken apart: the parser takes longer than in
+// proportion for long texts.
+const yamlPartBytes = 16 << 10
+
+// yamlParts takes a list apart before entries that begin in the first column. What holds anything else there is one part.
+func yamlParts(content []byte) iter.Seq[[]byte] {
+	for line := range bytes.Lines(content) {
+		if !bytes.ContainsRune([]byte("- #\n"), rune(line[0])) || bytes.HasPrefix(line, []byte("--")) {
+			return func(yield func([]byte) bool) { yield(content) }
+		}
+	}
+	return func(yield func([]byte) bool) {
+		start, end := 0, 0
+		for line := range bytes.Lines(content) {
+			if end-start >= yamlPartBytes && line[0] == '-' {
+				if !yield(content[start:end]) {
+					return
+				}
+				start = end
+			}
+			end += len(line)
+		}
+		yield(content[start:])
 	}
 }
 
@@ -87,21 +119,30 @@ func parseYAML(content []byte) (file *ast.File, line int, err error) {
 	return file, 1, err
 }
 
-func (l *list) yamlDocument(n ast.Node) bool {
+// yamlList is a list whose entries come from one part of it.
+type yamlList struct {
+	*list
+	first int // lines before the part
+}
+
+// lineOf returns the line on which a node begins.
+func (l *yamlList) lineOf(n ast.Node) int { return l.first + lineOf(n) }
+
+func (l *yamlList) document(n ast.Node) bool {
 	switch n := unwrapped(n).(type) {
 	case *ast.SequenceNode:
-		return l.yamlList(n)
+		return l.sequence(n)
 	case *ast.MappingNode:
-		return l.yamlObject(n)
+		return l.object(n)
 	case *ast.NullNode, *ast.CommentGroupNode:
 		return true
 	default:
-		return l.yamlEntry(n)
+		return l.entryOf(n)
 	}
 }
 
 // yamlObject reads an object that is not in a list.
-func (l *list) yamlObject(n *ast.MappingNode) bool {
+func (l *yamlList) object(n *ast.MappingNode) bool {
 	var other []*ast.MappingValueNode
 	listed := false
 	for _, v := range n.Values {
@@ -110,28 +151,28 @@ func (l *list) yamlObject(n *ast.MappingNode) bool {
 			other = append(other, v)
 			continue
 		}
-		if listed = true; !l.yamlList(names) {
+		if listed = true; !l.sequence(names) {
 			return false
 		}
 	}
 	if !listed {
-		return l.yamlEntry(n)
+		return l.entryOf(n)
 	}
-	e := l.yamlFields(other)
+	e := l.fields(other)
 	if len(e.values) > 0 {
-		return l.entry(e, lineOf(n))
+		return l.entry(e, l.lineOf(n))
 	}
 	for _, p := range e.problems {
-		if !l.bad(lineOf(n), p) {
+		if !l.bad(l.lineOf(n), p) {
 			return false
 		}
 	}
 	return true
 }
 
-func (l *list) yamlList(n *ast.SequenceNode) bool {
+func (l *yamlList) sequence(n *ast.SequenceNode) bool {
 	for _, v := range n.Values {
-		if !l.yamlEntry(unwrapped(v)) {
+		if !l.entryOf(unwrapped(v)) {
 			return false
 		}
 	}
@@ -139,24 +180,24 @@ func (l *list) yamlList(n *ast.SequenceNode) bool {
 }
 
 // yamlEntry yields one entry: a name, or an object.
-func (l *list) yamlEntry(n ast.Node) bool {
+func (l *yamlList) entryOf(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.MappingNode:
-		return l.entry(l.yamlFields(n.Values), lineOf(n))
+		return l.entry(l.fields(n.Values), l.lineOf(n))
 	case *ast.NullNode:
-		return l.bad(lineOf(n), "no name")
+		return l.bad(l.lineOf(n), "no name")
 	case ast.ScalarNode:
 		if alias(n) {
-			return l.bad(lineOf(n), scalar(n)+" repeats an entry by its alias, and a list says each name once: write it out")
+			return l.bad(l.lineOf(n), scalar(n)+" repeats an entry by its alias, and a list says each name once: write it out")
 		}
-		return l.name(scalar(n), lineOf(n))
+		return l.name(scalar(n), l.lineOf(n))
 	case nil:
 		return true
 	}
-	return l.bad(lineOf(n), fmt.Sprintf("%s is no entry: a name or an object with the key domain is wanted (a name that begins with * needs quotes)", strings.ToLower(n.Type().String())))
+	return l.bad(l.lineOf(n), fmt.Sprintf("%s is no entry: a name or an object with the key domain is wanted (a name that begins with * needs quotes)", strings.ToLower(n.Type().String())))
 }
 
-func (l *list) yamlFields(values []*ast.MappingValueNode) *entry {
+func (l *yamlList) fields(values []*ast.MappingValueNode) *entry {
 	e := &entry{values: map[string][]string{}}
 	for _, v := range values {
 		key := scalar(v.Key)
@@ -241,7 +282,7 @@ func scalar(n ast.Node) string {
 	return ""
 }
 
-// lineOf returns the line on which a node begins.
+// lineOf returns the line of its part on which a node begins.
 func lineOf(n ast.Node) int {
 	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && m.Values[0].Key != nil && (m.Start == nil || m.Start.Value != "{") {
 		n = m.Values[0].Key

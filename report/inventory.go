@@ -166,8 +166,17 @@ func (e *InventoryEntry) facts() [][2]string {
 		ports = append(ports, strconv.Itoa(int(p)))
 	}
 	return [][2]string{
-		{"owner", e.Owner}, {"manager", e.Manager}, {"expect", e.Expect}, {"sans", list(e.SANs)}, {"origin", list(e.Origin)},
-		{"verify", list(e.Verify)}, {"ports", list(ports)}, {"challenge", e.Challenge}, {"dns_plugin", e.DNSPlugin},
-		{"account", e.Account}, {"renew", e.Renew}, {"tags", list(e.Tags)},
+		{"owner", e.Owner},
+		{"manager", e.Manager},
+		{"expect", e.Expect},
+		{"sans", list(e.SANs)},
+		{"origin", list(e.Origin)},
+		{"verify", list(e.Verify)},
+		{"ports", list(ports)},
+		{"challenge", e.Challenge},
+		{"dns_plugin", e.DNSPlugin},
+		{"account", e.Account},
+		{"renew", e.Renew},
+		{"tags", list(e.Tags)},
 	}
 }
