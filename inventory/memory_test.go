@@ -39,7 +39,7 @@ func live() uint64 {
 // TestMemory holds that a list of a million lines takes no more memory than one of a few, in each form that is
 // streamed. It runs alone: it looks at the heap.
 func TestMemory(t *testing.T) {
-	const n, roomBytes = 60_000, 1 << 20
+	const n, roomBytes = 20_000, 512 << 10
 	for name, line := range map[string]func(int) string{
 		"plain.txt": func(i int) string { return fmt.Sprintf("d%d.example\n", i) },
 		"table.csv": func(i int) string {
@@ -56,7 +56,7 @@ func TestMemory(t *testing.T) {
 		before, most, names := live(), uint64(0), 0
 		for _, err := range Read(&endless{line: line, n: n}, name) {
 			if err == nil {
-				if names++; names%20_000 == 0 {
+				if names++; names%5_000 == 0 {
 					most = max(most, live())
 				}
 			}
