@@ -214,3 +214,27 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestErrorIsNotLost holds that an error which a reader tells once, before any text, is told.
+func TestErrorIsNotLost(t *testing.T) {
+	t.Parallel()
+	_, _, err := collect(io.MultiReader(iotest.ErrReader(errors.New("disk on fire")), strings.NewReader("")))
+	if err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("got %v", err)
+	}
+	_, _, err = collect(&once{errors.New("disk on fire")})
+	if err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// once tells its error and then the end.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	if err := o.err; err != nil {
+		o.err = nil
+		return 0, err
+	}
+	return 0, io.EOF
+}

@@ -23,7 +23,22 @@ type text struct {
 	failed error  // what ended the stream
 }
 
-func newText(r io.Reader) *text { return &text{raw: bufio.NewReaderSize(r, lineBytesMax)} }
+func newText(r io.Reader) *text { return &text{raw: bufio.NewReaderSize(&sticky{from: r}, lineBytesMax)} }
+
+// sticky repeats the error that ended its reader: a look ahead takes it away otherwise, and not every reader says it
+// twice.
+type sticky struct {
+	from io.Reader
+	err  error
+}
+
+func (s *sticky) Read(p []byte) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, s.err = s.from.Read(p)
+	return n, s.err
+}
 
 // Read implements io.Reader. It waits for no more than one line.
 func (t *text) Read(p []byte) (int, error) {
