@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string][]string{
 	"github.com/miekg/dns":            {"dns", "fixtures", "fixtures/demo"},
 	"github.com/urfave/cli":           {"."},
+	"github.com/goccy/go-yaml":        {".", "inventory"},
 	"github.com/olekukonko":           {"report"},
 	"github.com/schollz":              {"report"},
 	"golang.org/x/crypto":             {"probe"},

@@ -14,11 +14,11 @@ func explainCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name: "explain", Usage: "every fact, every rule tried, and why the verdict came out so", ArgsUsage: "DOMAIN…", Flags: declared,
 		Action: func(c *cli.Context) error {
-			set, err := parse(given)
+			set, err := configure(s, given)
 			if err != nil {
 				return err
 			}
-			in := &input{arguments: c.Args().Slice(), port: set.port, notes: s.err}
+			in := &input{arguments: c.Args().Slice(), port: set.port, notes: s.err, catalogue: set.config.catalogue()}
 			if len(in.arguments) == 0 {
 				return errors.New("no domain: certscan explain example.com")
 			}

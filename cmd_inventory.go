@@ -19,7 +19,7 @@ func inventoryCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name: "inventory", Usage: "the lists merged by name: what is said of each, where, and what conflicts", ArgsUsage: "[DOMAIN…]", Flags: declared,
 		Action: func(c *cli.Context) error {
-			set, err := parse(given)
+			set, err := configure(s, given)
 			if err != nil {
 				return err
 			}
@@ -33,7 +33,7 @@ func runInventory(ctx context.Context, s streams, set settings, arguments []stri
 	over := patience(ctx)
 	stdout, stderr := newPatient(s.out, over), newPatient(s.err, over)
 	in := &input{arguments: arguments, port: set.port, notes: stderr}
-	if err := in.open(ctx, set.files, s.in); err != nil {
+	if err := in.open(ctx, set.lists(in, "inventory"), s.in); err != nil {
 		return err
 	}
 	var entries []report.InventoryEntry
@@ -60,11 +60,14 @@ func runInventory(ctx context.Context, s streams, set settings, arguments []stri
 // sources are what is to be merged: the command line, then each file.
 func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
 	seen := inventory.NewSet()
-	admit := func(from iter.Seq2[inventory.Domain, error]) iter.Seq2[inventory.Domain, error] {
+	admit := func(file string, from iter.Seq2[inventory.Domain, error]) iter.Seq2[inventory.Domain, error] {
 		return func(yield func(inventory.Domain, error) bool) {
 			for d, err := range from {
+				if err == nil && file != "" && in.catalogue.skips(&d) {
+					continue
+				}
 				if err == nil {
-					d = in.admit(d)
+					d = in.catalogue.add(in.admit(d), file)
 					in.duplicates += btoi(!seen.Add(d.Name))
 				}
 				if !yield(d, err) {
@@ -73,7 +76,7 @@ func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
 			}
 		}
 	}
-	out := []iter.Seq2[inventory.Domain, error]{admit(func(yield func(inventory.Domain, error) bool) {
+	out := []iter.Seq2[inventory.Domain, error]{admit("", func(yield func(inventory.Domain, error) bool) {
 		for _, d := range in.named() {
 			if !yield(d, nil) {
 				return
@@ -81,17 +84,23 @@ func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
 		}
 	})}
 	for _, f := range in.files {
-		out = append(out, admit(f.read()))
+		out = append(out, admit(f.name, f.read(in.catalogue.format(f.name))))
 	}
-	return out
+	return append(out, func(yield func(inventory.Domain, error) bool) {
+		for d := range in.catalogue.rest() { // names that stand in the configuration alone
+			if !yield(d, nil) {
+				return
+			}
+		}
+	})
 }
 
 // read yields what stands in the file, and an error where that is not a single name.
-func (f source) read() iter.Seq2[inventory.Domain, error] {
+func (f source) read(c inventory.Config) iter.Seq2[inventory.Domain, error] {
 	return func(yield func(inventory.Domain, error) bool) {
 		defer func() { _ = f.reader.Close() }()
 		fine := false
-		for d, err := range inventory.Read(f.reader, f.name) {
+		for d, err := range inventory.ReadWith(f.reader, c) {
 			_, bad := errors.AsType[*inventory.BadLine](err)
 			fine = fine || !bad // a name, or an error that says more than that there is none
 			if !yield(d, err) {

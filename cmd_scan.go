@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -42,7 +43,7 @@ func listCommand(s streams, name, usage string) *cli.Command {
 	return &cli.Command{
 		Name: name, Usage: usage, ArgsUsage: "[DOMAIN…]", Flags: declared,
 		Action: func(c *cli.Context) error {
-			set, err := parse(given)
+			set, err := configure(s, given)
 			if err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 		Out: stderr, Terminal: isTerminal(s.err), Mode: set.progressMode(s), Now: time.Now, Total: len(arguments) * btoi(len(set.files) == 0),
 	})
 	in := &input{arguments: arguments, addresses: kind == "probe", port: set.port, notes: progress}
-	if err := in.open(ctx, set.files, s.in); err != nil {
+	if err := in.open(ctx, set.lists(in, kind), s.in); err != nil {
 		return err
 	}
 	pipeline, err := wire(progress, set, kind)
@@ -109,7 +110,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	if err := finish(to, out, meta); err != nil {
 		return err
 	}
-	if err := set.count(stderr, meta, in); err != nil {
+	if err := errors.Join(in.catalogue.tell(stderr), set.count(stderr, meta, in)); err != nil {
 		return err
 	}
 	return verdict(meta, set.exitZero, in.failed)
@@ -182,12 +183,13 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	p := scan.Pipeline{
 		Resolver: resolver, Networks: networks, Controls: set.controls, Concurrency: concurrency,
 		Unowned: kind == "probe", DialAll: set.probeAll || kind == "explain",
-		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http,
+		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http, Policy: set.config.policy(),
 		Log: slog.New(slog.NewTextHandler(notes, nil)),
 	}
 	if kind != "dns" {
 		p.Prober, err = probe.New(probe.Config{
-			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable, UserAgent: userAgent(),
+			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
+			UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
 		})
 	}
 	if kind != "probe" && !networks.Known() {

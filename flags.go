@@ -39,6 +39,7 @@ var (
 
 // options is the flag table.
 var options = []option{
+	{"config", "c", text, "FILE", "", append([]string{"config check", "inventory"}, everywhere...), "the configuration file; default /etc/certscan/certscan.yaml, else certscan/certscan.yaml in $XDG_CONFIG_HOME or ~/.config"},
 	{"file", "f", list, "FILE", "", reading, "read domains from FILE, - for standard input: one name a line, CSV with a column domain, JSON or YAML; repeatable"},
 	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
 	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
@@ -65,12 +66,14 @@ func (o option) env() string {
 	return "CERTSCAN_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
 
-// setting is the value of one option: what the flag said, else the environment, else the default. It implements
+// setting is the value of one option: what the flag said, else the environment, else the configuration
+// file, else the default. It implements
 // flag.Value.
 type setting struct {
 	option
 	raw    []string
-	origin string // "--ours", "CERTSCAN_OURS" or "default": what an error names
+	origin string  // "--ours", "CERTSCAN_OURS", "FILE:LINE: ours" or "default": what an error names
+	places []place // of raw, where the configuration file says it
 }
 
 func newSetting(o option, env func(string) (string, bool)) *setting {
@@ -101,7 +104,7 @@ func (s *setting) split(v string) []string {
 // Set takes one value from the command line, which replaces what the environment said.
 func (s *setting) Set(v string) error {
 	if own := "--" + s.name; s.origin != own || s.kind != list {
-		s.raw, s.origin = nil, own
+		s.raw, s.origin, s.places = nil, own, nil
 	}
 	s.raw = append(s.raw, v)
 	return nil
@@ -114,6 +117,9 @@ func (s *setting) IsBoolFlag() bool { return s.kind == toggle }
 
 // bad says what is wrong with the setting's value and where it came from.
 func (s *setting) bad(value, want string) error {
+	if i := slices.Index(s.raw, value); i >= 0 && i < len(s.places) {
+		return faults{s.places[i].fault("%s %q: want %s", s.key(), value, want)}
+	}
 	return fmt.Errorf("%s %q: want %s", s.origin, value, want)
 }
 
@@ -201,7 +207,7 @@ func flags(command string, env func(string) (string, bool)) ([]cli.Flag, map[str
 // command. The flag package would take what follows the first domain for domains.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	var command string
-	var given, domains []string
+	var given, domains, words []string // words name a command of a command
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		switch {
@@ -220,6 +226,8 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 			}
 		case command == "" && len(domains) == 0 && (app.Command(a) != nil || a == "help"):
 			command = a
+		case len(domains) == 0 && len(words) == 0 && app.Command(command) != nil && has(app.Command(command).Subcommands, a):
+			words = append(words, a)
 		default:
 			domains = append(domains, a)
 		}
@@ -229,7 +237,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	out := []string{args[0]}
 	if command != "" {
-		out = append(out, command)
+		out = append(append(out, command), words...)
 	}
 	switch out = append(out, given...); {
 	case command == "help":
@@ -238,6 +246,10 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		out = append(append(out, "--"), domains...)
 	}
 	return out, nil
+}
+
+func has(commands []*cli.Command, name string) bool {
+	return slices.ContainsFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
 }
 
 func isHelp(a string) bool { return a == "-h" || a == "--help" || a == "-help" }

@@ -25,6 +25,7 @@ type input struct {
 	addresses bool
 	port      uint16 // of a name that gives none
 	notes     io.Writer
+	catalogue *catalogue // what the configuration says of names; nil for nothing
 
 	badLines, duplicates int
 	failed               error // an input that could not be read to its end, or had nothing in it
@@ -59,8 +60,8 @@ func (in *input) open(ctx context.Context, files []string, stdin io.Reader) erro
 		}
 		in.files = append(in.files, source{name, cancelable{ctx, f}})
 	}
-	if len(in.arguments) == 0 && len(in.files) == 0 {
-		return errors.New("no domains: name some, or a file with --file (- for standard input)")
+	if len(in.arguments) == 0 && len(in.files) == 0 && !in.catalogue.hasNames() {
+		return errors.New("no domains: name some, or a file with --file (- for standard input), or an inventory in the configuration file")
 	}
 	return nil
 }
@@ -95,12 +96,17 @@ func (in *input) domains() iter.Seq[inventory.Domain] {
 			return yield(d)
 		}
 		for _, d := range in.named() {
-			if !fresh(d) {
+			if !fresh(in.catalogue.add(d, "")) {
 				return
 			}
 		}
 		for _, s := range in.files {
 			if !in.file(s, fresh) {
+				return
+			}
+		}
+		for d := range in.catalogue.rest() {
+			if !fresh(d) {
 				return
 			}
 		}
@@ -170,7 +176,7 @@ func (in *input) addPorts(d *inventory.Domain, more []uint16) bool {
 func (in *input) file(s source, fresh func(inventory.Domain) bool) bool {
 	defer func() { _ = s.reader.Close() }()
 	names := 0
-	for d, err := range inventory.Read(s.reader, s.name) {
+	for d, err := range inventory.ReadWith(s.reader, in.catalogue.format(s.name)) {
 		if line, ok := errors.AsType[*inventory.BadLine](err); ok {
 			in.bad(line)
 			continue
@@ -183,7 +189,10 @@ func (in *input) file(s source, fresh func(inventory.Domain) bool) bool {
 			return false
 		}
 		names++
-		if !fresh(d) {
+		if in.catalogue.skips(&d) {
+			continue
+		}
+		if !fresh(in.catalogue.add(d, s.name)) {
 			return false
 		}
 	}

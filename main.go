@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		status, err = e.status, e.err
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(s.err, "certscan: "+report.Terminal(err.Error()))
+		_, _ = fmt.Fprintln(s.err, "certscan: "+complaint(err, report.Terminal))
 	}
 	return status
 }
@@ -80,7 +80,8 @@ func newApp(s streams) *cli.App {
 		Name:      "certscan",
 		Usage:     "whose are these domains, what do they serve, and what is to be done",
 		UsageText: "certscan [scan] DOMAIN…            certscan COMMAND --help tells the flags of a command",
-		Description: "Every flag can stand in the environment as CERTSCAN_ and its name in capitals, lists by comma.\n" +
+		Description: "Every flag can stand in the environment as CERTSCAN_ and its name in capitals, lists by comma, and in the\n" +
+			"configuration file (certscan config init writes one). A flag wins over the environment, that over the file.\n" +
 			"Exit status: 0 all OK, 1 WARN at worst, 2 URGENT present, 3 the run could not be done or be trusted.",
 		Version:                   version(),
 		HideVersion:               true,
@@ -91,13 +92,15 @@ func newApp(s streams) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
-			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), versionCommand(s),
+			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), configCommand(s), versionCommand(s),
 			completionCommand(s),
 		},
 	}
 	for _, c := range app.Commands {
-		c.OnUsageError = usage
-		c.HideHelpCommand = true
+		for _, c := range append([]*cli.Command{c}, c.Subcommands...) {
+			c.OnUsageError = usage
+			c.HideHelpCommand = true
+		}
 	}
 	return app
 }

@@ -39,6 +39,7 @@ type settings struct {
 	progress     report.Mode
 	noColor      bool
 	exitZero     bool
+	config       *configuration // what the file says beside the flags; nil where none was looked for
 }
 
 // parse reads every setting that the command has; the others keep the table's default.
@@ -82,24 +83,32 @@ func parse(given map[string]*setting) (settings, error) {
 
 func (s *settings) networks(v *setting) error {
 	for _, text := range v.raw {
-		if a, err := netip.ParseAddr(text); err == nil {
-			a = a.Unmap().WithZone("")
-			s.ours = append(s.ours, netip.PrefixFrom(a, a.BitLen()))
-			continue
-		}
-		p, err := netip.ParsePrefix(text)
+		p, err := parseNetwork(text)
 		if err != nil {
-			return v.bad(text, "an address or a network, such as 203.0.113.7 or 203.0.113.0/24")
+			return v.bad(text, strings.TrimPrefix(err.Error(), "want "))
 		}
-		if p.Addr().Is4In6() {
-			if p.Bits() < 96 {
-				return v.bad(text, "an IPv4 network as such, or ::ffff:a.b.c.d with /96 and more")
-			}
-			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-		s.ours = append(s.ours, p.Masked())
+		s.ours = append(s.ours, p)
 	}
 	return nil
+}
+
+// parseNetwork reads an address or a network; an error says what is wanted.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, errors.New("want an address or a network, such as 203.0.113.7 or 203.0.113.0/24")
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return p, errors.New("want an IPv4 network as such, or ::ffff:a.b.c.d with /96 and more")
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), nil
 }
 
 func (s *settings) servers(v *setting) error {
@@ -214,8 +223,8 @@ func (s *settings) severity(v *setting) error {
 }
 
 func (s *settings) limits(timeout, concurrency *setting) error {
-	d, err := time.ParseDuration(timeout.String())
-	if err != nil || d <= 0 {
+	d, err := parseDuration(timeout.String())
+	if err != nil {
 		if n, bad := strconv.Atoi(timeout.String()); bad == nil && n > 0 {
 			return timeout.bad(timeout.String(), fmt.Sprintf("a unit: %ds for seconds, %dms for milliseconds", n, n))
 		}

@@ -23,7 +23,9 @@ type text struct {
 	failed error  // what ended the stream
 }
 
-func newText(r io.Reader) *text { return &text{raw: bufio.NewReaderSize(&sticky{from: r}, lineBytesMax)} }
+func newText(r io.Reader) *text {
+	return &text{raw: bufio.NewReaderSize(&sticky{from: r}, lineBytesMax)}
+}
 
 // sticky repeats the error that ended its reader: a look ahead takes it away otherwise, and not every reader says it
 // twice.

@@ -45,7 +45,7 @@ func WriteInventory(w io.Writer, f Format, entries []InventoryEntry, width int) 
 		for i := range entries {
 			out.bytes(append(entries[i].appendTo(nil), '\n'))
 		}
-	default:
+	case FormatCSV, FormatMarkdown, FormatNagios:
 		return fmt.Errorf("write inventory: no such form of it as %s: table, json and jsonl there are", f)
 	}
 	if err := out.flush(); err != nil {

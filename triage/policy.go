@@ -58,6 +58,9 @@ const day = 24 * time.Hour
 // shortLived is the lifetime under which certificates are renewed at half time.
 const shortLived = 10 * day
 
+// Defaults returns the policy that the zero value stands for.
+func Defaults() Policy { return Policy{}.filled() }
+
 // filled returns the policy with defaults in place of what is zero.
 func (p Policy) filled() Policy {
 	p.Warn = cmp.Or(p.Warn, Threshold{30 * day, Share{1, 3}})

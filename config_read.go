@@ -1,0 +1,333 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// readConfiguration reads the text of a configuration file strictly: an unknown key, a key given twice, a value of the
+// wrong kind is a fault. The error is of type faults.
+func readConfiguration(file string, text []byte) (*configuration, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	doc := &document{file: file, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
+	c := &configuration{doc: doc, options: map[string][]value{}}
+	root, err := parseYAML(doc, text)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{doc: doc, options: c.options}
+	if root != nil {
+		r.into(root, reflect.ValueOf(c).Elem(), "")
+	}
+	if len(r.found) == 0 {
+		r.found = c.check()
+	}
+	return c, r.found.sorted()
+}
+
+// parseYAML returns the one document of the text; nil where nothing but comments stands in it.
+func parseYAML(doc *document, text []byte) (ast.Node, error) {
+	if at := notText(doc); at.line > 0 {
+		return nil, faults{at.fault("not UTF-8 text: save the file as UTF-8")}
+	}
+	tokens := lexer.Tokenize(string(text))
+	if t := tooDeep(tokens); t != nil {
+		return nil, faults{doc.at(t).fault("nested too deep: nothing here has more than a few levels")}
+	}
+	f, err := parser.Parse(tokens, 0)
+	if err != nil {
+		if bad, ok := errors.AsType[yaml.Error](err); ok {
+			return nil, faults{doc.at(bad.GetToken()).fault("not YAML: %s", bad.GetMessage())}
+		}
+		return nil, faults{place{doc: doc}.fault("not YAML: %v", err)}
+	}
+	var root ast.Node
+	for _, d := range f.Docs {
+		switch {
+		case d.Body == nil:
+		case root != nil:
+			return nil, faults{doc.at(first(d.Body)).fault("a second document: one is wanted, without --- between")}
+		default:
+			root = d.Body
+		}
+	}
+	return root, nil
+}
+
+// notText returns the first place that no text can have.
+func notText(doc *document) place {
+	for i, line := range doc.lines {
+		if !utf8.ValidString(line) {
+			valid := strings.ToValidUTF8(line, "\x00")
+			return place{doc, i + 1, utf8.RuneCountInString(valid[:strings.IndexByte(valid, 0)]) + 1}
+		}
+		if cut := strings.IndexByte(line, 0); cut >= 0 {
+			return place{doc, i + 1, utf8.RuneCountInString(line[:cut]) + 1}
+		}
+	}
+	return place{}
+}
+
+// nestingMax is more levels than any good file has. The parser calls itself for each.
+const nestingMax = 32
+
+// tooDeep returns the token that opens one level too many: brackets, or marks in a row on one line.
+func tooDeep(tokens token.Tokens) *token.Token {
+	brackets, marks, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			marks, line = 0, t.Position.Line
+		}
+		switch t.Type { //nolint:exhaustive // only what opens and closes counts
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			marks++
+		}
+		if brackets > nestingMax || marks > nestingMax || t.Position.IndentLevel > nestingMax {
+			return t
+		}
+	}
+	return nil
+}
+
+func (d *document) at(t *token.Token) place {
+	if t == nil || t.Position == nil {
+		return place{doc: d}
+	}
+	return place{d, t.Position.Line, t.Position.Column}
+}
+
+// first returns the token with which a node begins.
+func first(n ast.Node) *token.Token {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return n.Values[0].Key.GetToken()
+		}
+	case *ast.MappingValueNode:
+		return n.Key.GetToken()
+	}
+	return n.GetToken()
+}
+
+// reader carries a tree into the structs of the configuration, and notes what does not fit.
+type reader struct {
+	doc     *document
+	options map[string][]value
+	found   faults
+}
+
+func (r *reader) wrong(n ast.Node, format string, args ...any) {
+	r.found = append(r.found, r.doc.at(first(n)).fault(format, args...))
+}
+
+// into reads a node into what holds the value of a key.
+func (r *reader) into(n ast.Node, to reflect.Value, path string) {
+	s, isScalar := to.Addr().Interface().(scalar)
+	switch {
+	case isScalar:
+		if v, ok := r.scalar(n, path); ok {
+			s.keep(v)
+			if err := s.parse(); err != nil {
+				r.wrong(n, "%s %q: %v", path, v.text, err)
+			}
+		}
+	case to.Kind() == reflect.Slice:
+		for _, item := range r.items(n, path) {
+			one := reflect.New(to.Type().Elem()).Elem()
+			r.into(item, one, path)
+			to.Set(reflect.Append(to, one))
+		}
+	case to.Kind() == reflect.Map:
+		to.Set(reflect.MakeMap(to.Type()))
+		for _, e := range r.entries(n, path) {
+			one := reflect.New(to.Type().Elem()).Elem()
+			r.into(e.node, one, join(path, e.key))
+			to.SetMapIndex(reflect.ValueOf(e.key), one)
+		}
+	default:
+		r.object(n, to, path)
+	}
+}
+
+// object reads a mapping with known keys.
+func (r *reader) object(n ast.Node, to reflect.Value, path string) {
+	known := fieldsOf(to.Type(), path)
+	seen := map[string]bool{}
+	for _, e := range r.entries(n, path) {
+		i := slices.IndexFunc(known, func(f field) bool { return f.key == e.key })
+		switch seen[e.key] = true; {
+		case i < 0:
+			r.found = append(r.found, e.at.fault("unknown key %q: %s", join(path, e.key), instead(e.key, keysOf(known))))
+		case known[i].option != nil:
+			r.option(e.node, *known[i].option, join(path, e.key))
+		default:
+			r.into(e.node, to.Field(known[i].index), join(path, e.key))
+		}
+	}
+	for _, f := range known {
+		if f.needed && !seen[f.key] {
+			r.wrong(n, "%s: no %s given", path, f.key)
+		}
+	}
+}
+
+// option reads what stands in place of a flag. Its meaning is checked as the flag's is.
+func (r *reader) option(n ast.Node, o option, path string) {
+	nodes := []ast.Node{n}
+	if o.several() {
+		nodes = r.items(n, path)
+	}
+	for _, item := range nodes {
+		if v, ok := r.scalar(item, path); ok {
+			r.options[o.key()] = append(r.options[o.key()], v)
+		}
+	}
+}
+
+func (r *reader) scalar(n ast.Node, path string) (value, bool) {
+	v := value{at: r.doc.at(first(n))}
+	switch n := n.(type) {
+	case *ast.StringNode:
+		v.text = n.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		v.text = n.GetToken().Value
+	case *ast.NullNode:
+		r.wrong(n, "%s: no value given: give one, or take the key out", path)
+		return v, false
+	default:
+		r.wrong(n, "%s: want one value, not %s", path, kindOf(n))
+		return v, false
+	}
+	if v.text == "" {
+		r.wrong(n, "%s: empty: give a value, or take the key out", path)
+		return v, false
+	}
+	return v, true
+}
+
+func (r *reader) items(n ast.Node, path string) []ast.Node {
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return nil
+	case *ast.SequenceNode:
+		return n.Values
+	}
+	r.wrong(n, "%s: want a list, such as [a, b], not %s", path, kindOf(n))
+	return nil
+}
+
+// entry is a key of a mapping and what stands there.
+type entry struct {
+	key  string
+	at   place
+	node ast.Node
+}
+
+func (r *reader) entries(n ast.Node, path string) []entry {
+	var pairs []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return nil
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
+	default:
+		what := path
+		if what == "" {
+			what = "the file"
+		}
+		r.wrong(n, "%s: want keys with values, such as key: value, not %s", what, kindOf(n))
+		return nil
+	}
+	var out []entry
+	for _, p := range pairs {
+		e := entry{key: p.Key.GetToken().Value, at: r.doc.at(p.Key.GetToken()), node: p.Value}
+		if p.Key.IsMergeKey() {
+			r.wrong(p.Key, "%s: merging with << is not known here: write the keys out", join(path, "<<"))
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// kindOf names a node for people.
+func kindOf(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "keys with values"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.LiteralNode:
+		return "text over several lines"
+	case *ast.AnchorNode, *ast.AliasNode:
+		return "an anchor or alias: write the value out"
+	case *ast.TagNode:
+		return "a tag: write the value without !"
+	}
+	return fmt.Sprintf("%q", n.GetToken().Value)
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// field is one known key of a section: a field of its struct, or an option's.
+type field struct {
+	key, doc, fallback string
+	needed             bool
+	index              int
+	of                 reflect.Type
+	option             *option
+}
+
+// fieldsOf lists the keys of a section in the order of the docs.
+func fieldsOf(section reflect.Type, path string) []field {
+	var out []field
+	for i := range section.NumField() {
+		f := section.Field(i)
+		if key, ok := f.Tag.Lookup("key"); ok {
+			out = append(out, field{key: key, doc: f.Tag.Get("doc"), fallback: f.Tag.Get("fallback"), needed: f.Tag.Get("need") != "", index: i, of: f.Type})
+		}
+	}
+	for i := range options {
+		o := &options[i]
+		section, key := "", o.key()
+		if cut := strings.LastIndexByte(key, '.'); cut >= 0 {
+			section, key = key[:cut], key[cut+1:]
+		}
+		taken := slices.ContainsFunc(out, func(f field) bool { return f.key == key })
+		if key != "" && section == path && !taken {
+			out = append(out, field{key: key, doc: o.usage, fallback: o.fallback, option: o})
+		}
+	}
+	return out
+}
+
+func keysOf(fields []field) []string {
+	out := make([]string, 0, len(fields))
+	for _, f := range fields {
+		out = append(out, f.key)
+	}
+	slices.Sort(out)
+	return out
+}
