@@ -73,7 +73,7 @@ func (t *tally) read(ctx context.Context, file string, notes io.Writer) (string,
 		}
 		return true
 	})
-	line := fmt.Sprintf("inventory %s: %s", file, plural(names, "name"))
+	line := []string{fmt.Sprintf("inventory %s: %s", file, plural(names, "name"))}
 	for _, part := range []struct {
 		n    int
 		what string
@@ -81,16 +81,16 @@ func (t *tally) read(ctx context.Context, file string, notes io.Writer) (string,
 		{invalid, "that cannot be scanned"}, {t.catalogue.ignored - ignored, "ignored"},
 	} {
 		if part.n > 0 {
-			line += fmt.Sprintf(", %d %s", part.n, part.what)
+			line = append(line, fmt.Sprintf("%d %s", part.n, part.what))
 		}
 	}
 	if in.badLines > 0 {
-		line += ", " + plural(in.badLines, "bad line")
+		line = append(line, plural(in.badLines, "bad line"))
 	}
 	if in.unread && in.failed == nil {
 		in.failed = ctx.Err()
 	}
-	return line, in.failed
+	return strings.Join(line, ", "), in.failed
 }
 
 // warnings says what matches no name.

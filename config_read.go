@@ -41,6 +41,11 @@ func parseYAML(doc *document, text []byte) (ast.Node, error) {
 	if at := notText(doc); at.line > 0 {
 		return nil, faults{at.fault("not UTF-8 text: save the file as UTF-8")}
 	}
+	for i, line := range doc.lines {
+		if len(line) > lineBytesMax {
+			return nil, faults{place{doc, i + 1, 1}.fault("a line of more than %d bytes: break it", lineBytesMax)}
+		}
+	}
 	tokens := lexer.Tokenize(string(text))
 	if t := tooDeep(tokens); t != nil {
 		return nil, faults{doc.at(t).fault("nested too deep: nothing here has more than a few levels")}
@@ -72,12 +77,15 @@ func notText(doc *document) place {
 			valid := strings.ToValidUTF8(line, "\x00")
 			return place{doc, i + 1, utf8.RuneCountInString(valid[:strings.IndexByte(valid, 0)]) + 1}
 		}
-		if cut := strings.IndexByte(line, 0); cut >= 0 {
-			return place{doc, i + 1, utf8.RuneCountInString(line[:cut]) + 1}
+		if before, _, found := strings.Cut(line, "\x00"); found {
+			return place{doc, i + 1, utf8.RuneCountInString(before) + 1}
 		}
 	}
 	return place{}
 }
+
+// lineBytesMax is longer than any good line: the lexer takes long over an endless one.
+const lineBytesMax = 64 << 10
 
 // nestingMax is more levels than any good file has. The parser calls itself for each.
 const nestingMax = 32
@@ -137,7 +145,7 @@ func (r *reader) wrong(n ast.Node, format string, args ...any) {
 
 // into reads a node into what holds the value of a key.
 func (r *reader) into(n ast.Node, to reflect.Value, path string) {
-	s, isScalar := to.Addr().Interface().(scalar)
+	s, isScalar := reflect.TypeAssert[scalar](to.Addr())
 	switch {
 	case isScalar:
 		if v, ok := r.scalar(n, path); ok {
@@ -172,7 +180,7 @@ func (r *reader) object(n ast.Node, to reflect.Value, path string) {
 		i := slices.IndexFunc(known, func(f field) bool { return f.key == e.key })
 		switch seen[e.key] = true; {
 		case i < 0:
-			r.found = append(r.found, e.at.fault("unknown key %q: %s", join(path, e.key), instead(e.key, keysOf(known))))
+			r.found = append(r.found, e.at.fault("unknown key %q%s", join(path, e.key), r.hint(e.key, known)))
 		case known[i].option != nil:
 			r.option(e.node, *known[i].option, join(path, e.key))
 		default:
@@ -184,6 +192,14 @@ func (r *reader) object(n ast.Node, to reflect.Value, path string) {
 			r.wrong(n, "%s: no %s given", path, f.key)
 		}
 	}
+}
+
+// hint names what was meant by an unknown key; beyond the faults that are shown nobody reads it.
+func (r *reader) hint(key string, known []field) string {
+	if len(r.found) > faultsShown {
+		return ""
+	}
+	return ": " + instead(key, keysOf(known))
 }
 
 // option reads what stands in place of a flag. Its meaning is checked as the flag's is.

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"reflect"
-	"strings"
 )
 
 // schemaURI names the dialect of JSON Schema, which editors know.
@@ -49,7 +48,7 @@ func sectionSchema(t reflect.Type, path string) schema {
 }
 
 func typeSchema(t reflect.Type, path string) schema {
-	if s, ok := reflect.New(t).Interface().(scalar); ok {
+	if s, ok := reflect.TypeAssert[scalar](reflect.New(t)); ok {
 		return s.form().schema()
 	}
 	if t.Kind() == reflect.Slice {
@@ -86,64 +85,4 @@ func (f form) schema() schema {
 		out["minimum"], out["maximum"] = f.least, f.most
 	}
 	return out
-}
-
-// keyRow is one line of docs/configuration.md.
-type keyRow struct{ key, says, fallback, flag, doc string }
-
-// keyRows lists every key of the file with what may stand there.
-func keyRows() []keyRow { return sectionRows(reflect.TypeFor[configuration](), "", "") }
-
-func sectionRows(t reflect.Type, path, shown string) []keyRow {
-	var out []keyRow
-	for _, f := range fieldsOf(t, path) {
-		row := keyRow{key: join(shown, f.key), doc: f.doc, fallback: f.fallback, flag: flagOf(join(path, f.key))}
-		if f.needed {
-			row.doc += " Must be given."
-		}
-		if f.option != nil {
-			row.says = f.option.form().says
-			if w := f.option.form().words; len(w) > 0 {
-				row.says = strings.Join(w, ", ")
-			}
-			if f.option.several() {
-				row.says = "list of: " + row.says
-			}
-			out = append(out, row)
-			continue
-		}
-		inner, suffix := f.of, ""
-		for inner.Kind() == reflect.Slice || inner.Kind() == reflect.Map {
-			if inner.Kind() == reflect.Slice {
-				row.says, suffix = row.says+"list of: ", suffix+"[]"
-			} else {
-				row.says, suffix = row.says+"by name: ", suffix+".NAME"
-			}
-			inner = inner.Elem()
-		}
-		if s, ok := reflect.New(inner).Interface().(scalar); ok {
-			row.says += s.form().says
-			if w := s.form().words; len(w) > 0 {
-				row.says = strings.Join(w, ", ")
-			}
-			out = append(out, row)
-			continue
-		}
-		row.says += "section"
-		out = append(append(out, row), sectionRows(inner, join(path, f.key), row.key+suffix)...)
-	}
-	return out
-}
-
-// flagOf names the flag that takes a key's place.
-func flagOf(key string) string {
-	for _, o := range options {
-		if o.key() == key {
-			return "--" + o.name
-		}
-	}
-	if key == "inventory" {
-		return "--file"
-	}
-	return ""
 }

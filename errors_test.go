@@ -63,7 +63,7 @@ func mistakes() []failing {
 		{args: "a.test --ca-file DIR/bad.pem", want: `--ca-file …: certificate …: …`},
 		{args: "completion tcsh", want: `completion "…": want one of bash, zsh, fish, powershell`},
 
-		{args: "scan", want: "no domains: name some, or a file with --file (- for standard input)"},
+		{args: "scan", want: "no domains: name some, or a file with --file (- for standard input), or an inventory in the configuration file"},
 		{args: "explain", want: "no domain: certscan explain example.com"},
 		{args: "-f DIR/none", want: "read domains: … no such file or directory"},
 		{args: "-f DIR/locked", want: "read domains: … permission denied"},

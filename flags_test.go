@@ -22,7 +22,7 @@ func TestFlagsDoc(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("# Flags\n\nFrom the table in `flags.go`; `go test . -run TestFlagsDoc -update` writes this page. Flags are taken before and after the\n" +
-		"domains. A flag wins over the environment, the environment over the default. Lists in the environment are separated by commas.\n\n" +
+		"domains. A flag wins over the environment, the environment over the [configuration file](configuration.md), that over the default. Lists in the environment are separated by commas.\n\n" +
 		"| flag | environment | default | commands | what it does |\n|---|---|---|---|---|\n")
 	for _, o := range options {
 		name := "`--" + o.name + "`"
@@ -106,7 +106,7 @@ func TestBadSettings(t *testing.T) {
 
 func TestArrange(t *testing.T) {
 	t.Parallel()
-	app := &cli.App{Commands: []*cli.Command{{Name: "scan"}, {Name: "probe"}, {Name: "version"}}}
+	app := &cli.App{Commands: []*cli.Command{{Name: "scan"}, {Name: "probe"}, {Name: "version"}, {Name: "config", Subcommands: []*cli.Command{{Name: "init"}, {Name: "check"}}}}}
 	for _, c := range []struct{ in, want string }{
 		{"a.test", "scan -- a.test"},
 		{"a.test --ours 192.0.2.1 b.test", "scan --ours 192.0.2.1 -- a.test b.test"},
@@ -124,6 +124,10 @@ func TestArrange(t *testing.T) {
 		{"--version", "version"},
 		{"scan a.test --help", "scan --help"},
 		{"version", "version"},
+		{"config check -c x.yaml", "config check -c x.yaml"},
+		{"-c x.yaml config check y.yaml", "config check -c x.yaml -- y.yaml"},
+		{"config init init", "config init -- init"},
+		{"scan check", "scan -- check"},
 		{"", ""},
 	} {
 		got, err := arrange(app, append([]string{"certscan"}, strings.Fields(c.in)...))
