@@ -139,7 +139,7 @@ func TestCompletionPowerShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Register-ArgumentCompleter -Native -CommandName certscan", "'--format' = @('table', 'json', ", "'dns' = @('--file', '-f', "} {
+	for _, want := range []string{"Register-ArgumentCompleter -Native -CommandName certscan", "'--format' = @('table', 'json', ", "'dns' = @('--config', '-c', '--file', '-f', "} {
 		if !strings.Contains(string(script), want) {
 			t.Errorf("no %s in\n%s", want, script)
 		}
