@@ -171,11 +171,12 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 			return scan.Pipeline{}, err
 		}
 	}
-	concurrency := set.concurrency
+	concurrency, asking := set.concurrency, set.concurrency
 	if concurrency == 0 {
 		concurrency = bearable(len(servers))
+		asking = min(concurrency, 128) // see dns.Config
 	}
-	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: concurrency})
+	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: asking})
 	if err != nil {
 		return scan.Pipeline{}, err
 	}

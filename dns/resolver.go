@@ -34,14 +34,15 @@ type Config struct {
 	// Attempts is how often one query is sent before its status is TIMEOUT, over all servers. 0 is 3, but at
 	// least one for each server.
 	Attempts int
-	// Concurrency is how many names are in flight. 0 is 512.
+	// Concurrency is how many names are in flight, each with two queries. 0 is 128: a resolver whose socket has the
+	// usual receive buffer of 208 KiB loses what exceeds some 270 queries at once.
 	Concurrency int
 }
 
 const (
 	defaultTimeout     = 5 * time.Second
 	defaultAttempts    = 3
-	defaultConcurrency = 512
+	defaultConcurrency = 128
 	chainMax           = 16 // CNAMEs followed before a chain counts as a loop
 	addrsMax           = 64 // addresses kept of one name
 )
