@@ -35,7 +35,6 @@ var onlyIn = map[string][]string{
 	"golang.org/x/crypto":             {"probe"},
 	"golang.org/x/net/idna":           {"inventory"},
 	"golang.org/x/text":               {"inventory"},
-	"github.com/goccy":                {".", "inventory"},
 	"net/http":                        {"probe", "fixtures", "fixtures/demo"},
 	"os/exec":                         {"fixtures", "fixtures/demo"},
 	"crypto/tls":                      {"probe", "fixtures", "fixtures/demo"},
