@@ -95,33 +95,6 @@ func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
 	})
 }
 
-// read yields what stands in the file, and an error where that is not a single name.
-func (f source) read(c inventory.Config) iter.Seq2[inventory.Domain, error] {
-	return func(yield func(inventory.Domain, error) bool) {
-		defer func() { _ = f.reader.Close() }()
-		fine := false
-		for d, err := range inventory.ReadWith(f.reader, c) {
-			_, bad := errors.AsType[*inventory.BadLine](err)
-			fine = fine || !bad // a name, or an error that says more than that there is none
-			if !yield(d, err) {
-				return
-			}
-		}
-		if !fine {
-			yield(inventory.Domain{}, fmt.Errorf("read domains: %s: not a single name in it: one name a line is wanted, or a table with a column domain", f.name))
-		}
-	}
-}
-
-// note keeps an error of a source.
-func (in *input) note(err error) {
-	if line, ok := errors.AsType[*inventory.BadLine](err); ok {
-		in.bad(line)
-		return
-	}
-	in.failed = errors.Join(in.failed, err)
-}
-
 // inventoryEntry turns a merged name into plain values.
 func inventoryEntry(m *inventory.Merged) report.InventoryEntry {
 	e := report.InventoryEntry{

@@ -68,7 +68,7 @@ func mistakes() []failing {
 		{args: "-f DIR/none", want: "read domains: … no such file or directory"},
 		{args: "-f DIR/locked", want: "read domains: … permission denied"},
 		{args: "-f DIR", want: "read domains: … is a directory: name a file in it"},
-		{args: "-f DIR/empty", want: "read domains: …: not a single name in it"},
+		{args: "-f DIR/empty", want: "read domains: …: not a single name in it: one name a line is wanted, or a table with a column domain"},
 		{args: "-f -", in: brokenReader{}, want: "read …: line …: …"},
 		{args: "\x01", want: "not a single name was read"},
 

@@ -172,34 +172,54 @@ func (in *input) addPorts(d *inventory.Domain, more []uint16) bool {
 	return true
 }
 
+// errNoName says that a list was read to its end in vain.
+var errNoName = errors.New("not a single name in it: one name a line is wanted, or a table with a column domain")
+
 // file reads one file and reports whether reading may go on.
 func (in *input) file(s source, fresh func(inventory.Domain) bool) bool {
-	defer func() { _ = s.reader.Close() }()
-	names := 0
-	for d, err := range inventory.ReadWith(s.reader, in.catalogue.format(s.name)) {
-		if line, ok := errors.AsType[*inventory.BadLine](err); ok {
-			in.bad(line)
-			continue
-		}
-		if err != nil {
-			if !errors.Is(err, context.Canceled) {
-				in.failed = errors.Join(in.failed, err)
+	for d, err := range s.read(in.catalogue.format(s.name)) {
+		switch {
+		case err != nil:
+			if !in.note(err) {
+				return false
 			}
-			in.unread = true
+		case in.catalogue.skips(&d):
+		case !fresh(in.catalogue.add(d, s.name)):
 			return false
 		}
-		names++
-		if in.catalogue.skips(&d) {
-			continue
-		}
-		if !fresh(in.catalogue.add(d, s.name)) {
-			return false
-		}
-	}
-	if names == 0 {
-		in.failed = errors.Join(in.failed, fmt.Errorf("read domains: %s: not a single name in it", s.name))
 	}
 	return true
+}
+
+// read yields what stands in the file, and errNoName where that is not a single name.
+func (s source) read(c inventory.Config) iter.Seq2[inventory.Domain, error] {
+	return func(yield func(inventory.Domain, error) bool) {
+		defer func() { _ = s.reader.Close() }()
+		fine := false
+		for d, err := range inventory.ReadWith(s.reader, c) {
+			_, bad := errors.AsType[*inventory.BadLine](err)
+			fine = fine || !bad // a name, or an error that says more than that there is none
+			if !yield(d, err) {
+				return
+			}
+		}
+		if !fine {
+			yield(inventory.Domain{}, fmt.Errorf("read domains: %s: %w", s.name, errNoName))
+		}
+	}
+}
+
+// note keeps an error of a list and reports whether reading may go on: not where the list was left unread.
+func (in *input) note(err error) bool {
+	if line, ok := errors.AsType[*inventory.BadLine](err); ok {
+		in.bad(line)
+		return true
+	}
+	if !errors.Is(err, context.Canceled) { // the run's end is told by the run
+		in.failed = errors.Join(in.failed, err)
+	}
+	in.unread = in.unread || !errors.Is(err, errNoName)
+	return !in.unread
 }
 
 func (in *input) bad(line *inventory.BadLine) {
