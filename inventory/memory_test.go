@@ -49,11 +49,19 @@ func TestMemory(t *testing.T) {
 			return [...]string{"[", fmt.Sprintf("{\"domain\":\"d%d.example\"},", i)}[min(i, 1)]
 		},
 		"lines.jsonl": func(i int) string { return fmt.Sprintf("{\"domain\":\"d%d.example\"}\n", i) },
+		"dashes.yaml": func(i int) string { return fmt.Sprintf("- domain: d%d.example\n", i) },
+		"flow.yaml": func(i int) string {
+			return [...]string{"[", fmt.Sprintf("{domain: d%d.example},\n", i), "]\n"}[min(i, 1)+i/(n-1)]
+		},
 		"quotes.csv": func(i int) string {
 			return [...]string{"domain,owner\n", fmt.Sprintf("d%d.example,\"x\n", i)}[min(i, 1)]
 		},
 	} {
 		before, most, names := live(), uint64(0), 0
+		room := uint64(roomBytes)
+		if strings.HasSuffix(name, ".yaml") {
+			room = 4 << 20 // the tree of the part that is parsed; that of all takes eight times as much
+		}
 		for _, err := range Read(&endless{line: line, n: n}, name) {
 			if err == nil {
 				if names++; names%5_000 == 0 {
@@ -61,7 +69,7 @@ func TestMemory(t *testing.T) {
 				}
 			}
 		}
-		if names < n-1 || most > before+roomBytes {
+		if names < n-2 || most > before+room {
 			t.Errorf("%s: %d names, %d bytes in use at the beginning, %d later", name, names, before, most)
 		}
 	}

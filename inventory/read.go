@@ -35,8 +35,8 @@ func Read(r io.Reader, file string) iter.Seq2[Domain, error] { return ReadWith(r
 
 // ReadWith yields what stands in one list: a Domain for each name, in order, and a *[BadLine] for each line that cannot
 // be read or field that cannot be taken; any other error is the last thing yielded. The forms are a plain list, one name
-// a line with "#" for comments; CSV or TSV whose first line names the columns; JSON; JSON lines; YAML. All but YAML are
-// streamed. The text may be UTF-8, UTF-16 or, line by line, Windows-1251, and its lines end in \n, \r\n or \r.
+// a line with "#" for comments; CSV or TSV whose first line names the columns; JSON; JSON lines; YAML, of which an
+// entry may hold no more than the limits in yamltext.go. All are streamed. The text may be UTF-8, UTF-16 or, line by line, Windows-1251, and its lines end in \n, \r\n or \r.
 func ReadWith(r io.Reader, c Config) iter.Seq2[Domain, error] {
 	return func(yield func(Domain, error) bool) {
 		l := &list{Config: c, yield: yield, text: bufio.NewReaderSize(newText(r), lineBytesMax)}

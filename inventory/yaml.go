@@ -1,104 +1,14 @@
 package inventory
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
-
-// Limits of a YAML list, which is read whole.
-const (
-	yamlBytesMax = 16 << 20
-	yamlDepthMax = 100 // brackets in one another: an entry needs three
-)
-
-// readYAML reads YAML: a list of names and entries, an object with a list named domains, or several such documents.
-func (l *list) readYAML() {
-	content, err := io.ReadAll(io.LimitReader(l.text, yamlBytesMax+1))
-	line := 1 + bytes.Count(content, []byte("\n"))
-	switch {
-	case err != nil:
-		l.fail(line, err)
-		return
-	case len(content) > yamlBytesMax:
-		l.fail(line, fmt.Errorf("more than %d MiB, and YAML is read whole: write so long a list as JSON lines or CSV", yamlBytesMax>>20))
-		return
-	}
-	if line, err := yamlBounds(content); err != nil {
-		l.fail(line, err)
-		return
-	}
-	first := 0 // lines before the part
-	for part := range yamlParts(content) {
-		file, line, err := parseYAML(part)
-		if err != nil {
-			l.fail(first+line, err)
-			return
-		}
-		at := &yamlList{list: l, first: first}
-		for _, doc := range file.Docs {
-			if doc.Body != nil && !at.document(doc.Body) {
-				return
-			}
-		}
-		first += bytes.Count(part, []byte("\n"))
-	}
-}
-
-// yamlPartBytes is how much is parsed at once where the text can be taken apart: the parser takes longer than in
-// proportion for long texts.
-const yamlPartBytes = 16 << 10
-
-// yamlParts takes a list apart before entries that begin in the first column. What holds anything else there is one part.
-func yamlParts(content []byte) iter.Seq[[]byte] {
-	for line := range bytes.Lines(content) {
-		if !bytes.ContainsRune([]byte("- #\n"), rune(line[0])) || bytes.HasPrefix(line, []byte("--")) {
-			return func(yield func([]byte) bool) { yield(content) }
-		}
-	}
-	return func(yield func([]byte) bool) {
-		start, end := 0, 0
-		for line := range bytes.Lines(content) {
-			if end-start >= yamlPartBytes && line[0] == '-' {
-				if !yield(content[start:end]) {
-					return
-				}
-				start = end
-			}
-			end += len(line)
-		}
-		yield(content[start:])
-	}
-}
-
-// yamlBounds refuses what would exhaust the parser: brackets without end, and lines that could hold as much.
-func yamlBounds(content []byte) (int, error) {
-	line, depth, start := 1, 0, 0
-	for i, c := range content {
-		switch c {
-		case '\n':
-			line, start = line+1, i+1
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth = max(0, depth-1)
-		}
-		if depth > yamlDepthMax {
-			return line, fmt.Errorf("more than %d brackets open: a list of entries is wanted", yamlDepthMax)
-		}
-		if i-start > lineBytesMax {
-			return line, fmt.Errorf("a line of more than %d bytes: write one entry a line", lineBytesMax)
-		}
-	}
-	return line, nil
-}
 
 // parseYAML returns the syntax tree, or the line where it cannot be had and why. A panic of the parser is an error: the
 // text is not ours.
@@ -141,33 +51,59 @@ func (l *yamlList) document(n ast.Node) bool {
 	}
 }
 
-// yamlObject reads an object that is not in a list.
+// object reads an object that is not in a list.
 func (l *yamlList) object(n *ast.MappingNode) bool {
-	var other []*ast.MappingValueNode
-	listed := false
-	for _, v := range n.Values {
+	o := &yamlObject{}
+	o.take(l, n)
+	o.end(l.list)
+	return !l.done
+}
+
+// yamlObject is an object that is not in a list: it holds a list named domains, or is an entry itself. It may come in
+// several parts.
+type yamlObject struct {
+	listed bool
+	line   int                     // where it begins
+	other  []*ast.MappingValueNode // its keys but domains
+}
+
+// take reads a part of the object, and reports whether the node is one.
+func (o *yamlObject) take(at *yamlList, n ast.Node) bool {
+	m, is := unwrapped(n).(*ast.MappingNode)
+	if !is {
+		return false
+	}
+	if o.line == 0 {
+		o.line = at.lineOf(m)
+	}
+	for _, v := range m.Values {
 		names, is := unwrapped(v.Value).(*ast.SequenceNode)
 		if !is || scalar(v.Key) != "domains" {
-			other = append(other, v)
+			o.other = append(o.other, v)
 			continue
 		}
-		if listed = true; !l.sequence(names) {
-			return false
-		}
-	}
-	if !listed {
-		return l.entryOf(n)
-	}
-	e := l.fields(other)
-	if len(e.values) > 0 {
-		return l.entry(e, l.lineOf(n))
-	}
-	for _, p := range e.problems {
-		if !l.bad(l.lineOf(n), p) {
-			return false
+		if o.listed = true; !at.sequence(names) {
+			break
 		}
 	}
 	return true
+}
+
+// end reads the keys beside the list.
+func (o *yamlObject) end(l *list) {
+	if l.done || o.line == 0 {
+		return
+	}
+	e := l.fields(o.other)
+	if !o.listed || len(e.values) > 0 {
+		l.entry(e, o.line)
+		return
+	}
+	for _, p := range e.problems {
+		if !l.bad(o.line, p) {
+			return
+		}
+	}
 }
 
 func (l *yamlList) sequence(n *ast.SequenceNode) bool {
@@ -197,7 +133,7 @@ func (l *yamlList) entryOf(n ast.Node) bool {
 	return l.bad(l.lineOf(n), fmt.Sprintf("%s is no entry: a name or an object with the key domain is wanted (a name that begins with * needs quotes)", strings.ToLower(n.Type().String())))
 }
 
-func (l *yamlList) fields(values []*ast.MappingValueNode) *entry {
+func (l *list) fields(values []*ast.MappingValueNode) *entry {
 	e := &entry{values: map[string][]string{}}
 	for _, v := range values {
 		key := scalar(v.Key)
