@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -139,6 +140,7 @@ func (c *configuration) check() faults {
 	found := c.Thresholds.check(c.policy())
 	found = append(found, c.checkManagers()...)
 	found = append(found, c.checkOrigins()...)
+	found = append(found, c.checkOptions()...)
 	first := map[string]place{}
 	for _, e := range c.Domains {
 		if at, known := first[e.Domain.domain.Name]; known && e.Domain.given() {
@@ -150,6 +152,23 @@ func (c *configuration) check() faults {
 	for _, s := range c.Inventory {
 		if s.File.text == "-" {
 			found = append(found, s.File.at.fault("inventory.file: standard input is nobody's inventory: name a file (--file - reads it once)"))
+		}
+	}
+	return found
+}
+
+// checkOptions holds that what stands in place of flags can be taken, whichever command reads the file. What ca_file names is
+// read by the commands that dial.
+func (c *configuration) checkOptions() (found faults) {
+	for _, o := range options {
+		if o.value == "PEM" {
+			continue
+		}
+		s := newSetting(o, func(string) (string, bool) { return "", false })
+		c.fill(s)
+		if _, err := parse(map[string]*setting{o.name: s}); err != nil {
+			bad, _ := errors.AsType[faults](err)
+			found = append(found, bad...)
 		}
 	}
 	return found

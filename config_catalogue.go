@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"certscan/inventory"
+	"certscan/report"
 )
 
 // catalogue is what the configuration says of single names. Its zero value says nothing.
@@ -221,5 +222,5 @@ func (c *catalogue) tell(notes io.Writer) error {
 	if c == nil || c.ignored == 0 {
 		return nil
 	}
-	return say(notes, "certscan: %s not looked at, as ignore in the configuration file has it", plural(c.ignored, "name"))
+	return say(notes, "certscan: %s not looked at, as ignore in the configuration file has it", report.Plural(c.ignored, "name"))
 }

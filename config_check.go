@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"certscan/inventory"
+	"certscan/report"
 )
 
 // checkConfig reads the configuration file as a run would, then every inventory in it, and says what they hold.
@@ -73,7 +74,7 @@ func (t *tally) read(ctx context.Context, file string, notes io.Writer) (string,
 		}
 		return true
 	})
-	line := []string{fmt.Sprintf("inventory %s: %s", file, plural(names, "name"))}
+	line := []string{fmt.Sprintf("inventory %s: %s", file, report.Plural(names, "name"))}
 	for _, part := range []struct {
 		n    int
 		what string
@@ -85,7 +86,7 @@ func (t *tally) read(ctx context.Context, file string, notes io.Writer) (string,
 		}
 	}
 	if in.badLines > 0 {
-		line = append(line, plural(in.badLines, "bad line"))
+		line = append(line, report.Plural(in.badLines, "bad line"))
 	}
 	if in.unread && in.failed == nil {
 		in.failed = ctx.Err()
@@ -117,15 +118,8 @@ func (t *tally) warnings(c *configuration) []string {
 	}
 	for _, m := range slices.Sorted(maps.Keys(t.managers)) {
 		if _, known := c.Managers[m]; !known && m != "" {
-			out = append(out, fmt.Sprintf("warning: managers: %q is unknown and has %s: %s", m, plural(t.managers[m], "name"), instead(m, slices.Sorted(maps.Keys(c.Managers)))))
+			out = append(out, fmt.Sprintf("warning: managers: %q is unknown and has %s: %s", m, report.Plural(t.managers[m], "name"), instead(m, slices.Sorted(maps.Keys(c.Managers)))))
 		}
 	}
 	return out
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

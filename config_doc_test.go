@@ -80,7 +80,7 @@ From the tags in ${config.go} and the table in ${flags.go}; ${go test . -run Tes
 The file is ${--config}, else ${$CERTSCAN_CONFIG}, ${/etc/certscan/certscan.yaml}, ${$XDG_CONFIG_HOME/certscan/certscan.yaml}
 (${~/.config} where that is not set); never one of the working directory. Without any, the defaults apply. A flag wins over the environment,
 the environment over the file. A file that others than its owner can write, or that neither root nor the caller owns, is refused; so is one
-of more than 4 MiB. ${certscan config init} writes a commented file, ${certscan config check} reads one and its inventory.
+of more than 256 KiB. ${certscan config init} writes a commented file, ${certscan config check} reads one and its inventory.
 
 Unknown keys, keys given twice and values of the wrong kind are errors with line and caret. Durations: 30s, 5m, 24h, 14d. Relative paths
 count from the folder of the file. Anchors, aliases and tags of YAML are not known here.

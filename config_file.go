@@ -11,7 +11,7 @@ import (
 )
 
 // configBytesMax bounds the configuration file.
-const configBytesMax = 4 << 20
+const configBytesMax = 256 << 10
 
 // systemConfig is where the configuration of a machine stands.
 const systemConfig = "/etc/certscan/certscan.yaml"
@@ -96,7 +96,7 @@ func readTrusted(file string) ([]byte, error) {
 	return text, err
 }
 
-var errTooLarge = fmt.Errorf("larger than %d MiB: lists of names belong into files of their own, named by inventory", configBytesMax>>20)
+var errTooLarge = fmt.Errorf("larger than %d KiB: lists of names belong into files of their own, named by inventory", configBytesMax>>10)
 
 func trustworthy(file string, info fs.FileInfo) error {
 	switch {

@@ -34,7 +34,7 @@ func TestConfigTooLarge(t *testing.T) {
 	if err := os.WriteFile(file, make([]byte, configBytesMax+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadConfiguration(file); err == nil || !strings.Contains(err.Error(), "larger than 4 MiB") {
+	if _, err := loadConfiguration(file); err == nil || !strings.Contains(err.Error(), "larger than 256 KiB") {
 		t.Errorf("%v", err)
 	}
 	if _, err := loadConfiguration(os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {

@@ -41,14 +41,21 @@ func parseYAML(doc *document, text []byte) (ast.Node, error) {
 	if at := notText(doc); at.line > 0 {
 		return nil, faults{at.fault("not UTF-8 text: save the file as UTF-8")}
 	}
+	blank := 0
 	for i, line := range doc.lines {
-		if len(line) > lineBytesMax {
-			return nil, faults{place{doc, i + 1, 1}.fault("a line of more than %d bytes: break it", lineBytesMax)}
+		if blank++; strings.TrimSpace(line) != "" {
+			blank = 0
+		}
+		switch at := (place{doc, i + 1, 1}); {
+		case len(line) > lineBytesMax:
+			return nil, faults{at.fault("a line of more than %d bytes: break it", lineBytesMax)}
+		case blank > blankLinesMax:
+			return nil, faults{at.fault("more than %d blank lines in a row: take them out", blankLinesMax)}
 		}
 	}
 	tokens := lexer.Tokenize(string(text))
-	if t := tooDeep(tokens); t != nil {
-		return nil, faults{doc.at(t).fault("nested too deep: nothing here has more than a few levels")}
+	if t, why := tooMuch(tokens); t != nil {
+		return nil, faults{doc.at(t).fault("%s", why)}
 	}
 	f, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -87,12 +94,21 @@ func notText(doc *document) place {
 // lineBytesMax is longer than any good line: the lexer takes long over an endless one.
 const lineBytesMax = 64 << 10
 
-// nestingMax is more levels than any good file has. The parser calls itself for each.
-const nestingMax = 32
+// blankLinesMax is more than separates anything: the parser takes very long over those behind a text of several lines.
+const blankLinesMax = 200
 
-// tooDeep returns the token that opens one level too many: brackets, or marks in a row on one line.
-func tooDeep(tokens token.Tokens) *token.Token {
-	brackets, marks, line := 0, 0, 0
+// More than any good file has. The parser calls itself for each level, and takes longer than in proportion over many
+// keys of one mapping.
+const (
+	nestingMax = 32
+	keysMax    = 5_000  // and documents
+	valuesMax  = 20_000 // in brackets
+)
+
+// tooMuch returns the token with which the text goes beyond what the parser is given, and what there is too much of:
+// levels, which are brackets or marks in a row on one line, keys, or values in brackets.
+func tooMuch(tokens token.Tokens) (*token.Token, string) {
+	brackets, marks, line, keys, values := 0, 0, 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
 			marks, line = 0, t.Position.Line
@@ -104,12 +120,23 @@ func tooDeep(tokens token.Tokens) *token.Token {
 			brackets--
 		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
 			marks++
+		case token.CollectEntryType:
+			values++
 		}
-		if brackets > nestingMax || marks > nestingMax || t.Position.IndentLevel > nestingMax {
-			return t
+		switch t.Type { //nolint:exhaustive // only what comes once for each key or document counts
+		case token.MappingValueType, token.MappingKeyType, token.DocumentHeaderType, token.DocumentEndType:
+			keys++
+		}
+		switch {
+		case brackets > nestingMax || marks > nestingMax || t.Position.IndentLevel > nestingMax:
+			return t, "nested too deep: nothing here has more than a few levels"
+		case keys > keysMax:
+			return t, fmt.Sprintf("more than %d keys: lists of names belong into files of their own, named by inventory", keysMax)
+		case values > valuesMax:
+			return t, fmt.Sprintf("more than %d values in brackets: lists of names belong into files of their own, named by inventory", valuesMax)
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 func (d *document) at(t *token.Token) place {

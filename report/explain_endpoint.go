@@ -51,7 +51,7 @@ func explainHandshake(p *page, f *triage.Facts, i int) {
 	if h.TrustDetail != "" {
 		chain += ": " + h.TrustDetail
 	}
-	p.line(4, "chain", fmt.Sprintf("%s (%s sent)", chain, plural(len(h.Chain), "certificate")))
+	p.line(4, "chain", fmt.Sprintf("%s (%s sent)", chain, Plural(len(h.Chain), "certificate")))
 	for n := 1; n < len(h.Chain); n++ {
 		c := &h.Chain[n]
 		p.line(4, "", fmt.Sprintf("%d: %s, issued by %s, until %s", n, orNone(c.CommonName), orNone(c.Issuer), stamp(c.NotAfter)))

@@ -71,7 +71,7 @@ func nagiosState(run *Run) string {
 
 // status tells the counts, and the worst names with the code that makes them so.
 func (s *nagiosSink) status(run *Run) string {
-	text := fmt.Sprintf("%s URGENT, %s WARN of %s", grouped(run.Counts.Urgent), grouped(run.Counts.Warn), plural(run.Asked, "name"))
+	text := fmt.Sprintf("%s URGENT, %s WARN of %s", grouped(run.Counts.Urgent), grouped(run.Counts.Warn), Plural(run.Asked, "name"))
 	if why := run.doubt(); why != "" {
 		text = nagiosText(why) + ": " + text
 	}

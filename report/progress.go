@@ -154,12 +154,12 @@ func (p *Progress) state() string {
 func Summary(w io.Writer, run Run, badLines, duplicates int) error {
 	c := run.Counts
 	parts := []string{fmt.Sprintf("certscan: %s: %s URGENT, %s WARN, %s OK",
-		plural(run.Asked, "name"), grouped(c.Urgent), grouped(c.Warn), grouped(c.OK))}
+		Plural(run.Asked, "name"), grouped(c.Urgent), grouped(c.Warn), grouped(c.OK))}
 	if badLines > 0 {
-		parts = append(parts, plural(badLines, "bad line"))
+		parts = append(parts, Plural(badLines, "bad line"))
 	}
 	if duplicates > 0 {
-		parts = append(parts, plural(duplicates, "duplicate"))
+		parts = append(parts, Plural(duplicates, "duplicate"))
 	}
 	parts = append(parts, fmt.Sprintf("%.1f s", run.FinishedAt.Sub(run.StartedAt).Seconds()))
 	if !run.Complete {
@@ -189,7 +189,8 @@ func SummaryJSON(w io.Writer, run Run, badLines, duplicates int) error {
 	return nil
 }
 
-func plural(n int, noun string) string {
+// Plural writes a count of things, such as "1,234 names".
+func Plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
