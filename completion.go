@@ -36,6 +36,9 @@ func completion(shell string, commands []*cli.Command) string {
 	for _, c := range commands {
 		if !c.Hidden && c.Name != "help" {
 			v = append(v, verb{name: c.Name, usage: c.Usage, options: optionsOf(c.Name)})
+			for _, inner := range c.Subcommands {
+				v = append(v, verb{name: c.Name + " " + inner.Name, usage: inner.Usage, options: optionsOf(c.Name + " " + inner.Name)})
+			}
 		}
 	}
 	switch shell {
@@ -49,7 +52,7 @@ func completion(shell string, commands []*cli.Command) string {
 	return v.bash()
 }
 
-// verb is a command with its flags.
+// verb is a command with its flags; the name of a command of a command has two words.
 type verb struct {
 	name, usage string
 	options     []option
@@ -92,13 +95,50 @@ func (o option) names() []string {
 	return out
 }
 
+// names returns the commands, without those of commands.
 func (v vocabulary) names() []string {
 	var out []string
 	for _, c := range v {
-		out = append(out, c.name)
+		if c.outer() == "" {
+			out = append(out, c.name)
+		}
 	}
 	return out
 }
+
+// outer returns the command that this one belongs to; empty for none.
+func (c verb) outer() string {
+	outer, _, _ := strings.Cut(c.name, " ")
+	if outer == c.name {
+		return ""
+	}
+	return outer
+}
+
+// word is the last word of the command.
+func (c verb) word() string { return c.name[strings.LastIndexByte(c.name, ' ')+1:] }
+
+// inner returns the commands of a command.
+func (v vocabulary) inner(command string) []string {
+	var out []string
+	for _, c := range v {
+		if c.outer() == command {
+			out = append(out, c.word())
+		}
+	}
+	return out
+}
+
+// choices returns the words that may follow a command, where they are a closed set: those of its commands, or shells.
+func (v vocabulary) choices(command string) []string {
+	if command == "completion" {
+		return shells
+	}
+	return v.inner(command)
+}
+
+// takesFile reports whether a command takes the name of a file in place of a domain.
+func (c verb) takesFile() bool { return c.name == "config init" || c.name == "config check" }
 
 // flags returns the flags of a command as they are typed, help included.
 func (c verb) flags() []string {
@@ -154,19 +194,31 @@ _certscan() {
     word=${COMP_WORDS[i]}
     case $word in
 `)
-	fmt.Fprintf(&b, "      %s) command=$word; break ;;\n", strings.Join(v.names(), "|"))
+	fmt.Fprintf(&b, "      %s) [[ -z $command ]] && command=$word ;;\n    esac\n    case $command' '$word in\n", strings.Join(v.names(), "|"))
+	for _, c := range v {
+		if c.outer() != "" {
+			fmt.Fprintf(&b, "      '%s') command='%s'; break ;;\n", c.name, c.name)
+		}
+	}
 	b.WriteString("    esac\n  done\n  case $prev in\n")
 	for _, o := range closed {
 		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n",
 			strings.Join(o.names(), "|"), strings.Join(o.values(), " "))
 	}
-	fmt.Fprintf(&b, "    %s)\n      local IFS=$'\\n'\n      compopt -o filenames 2>/dev/null\n      COMPREPLY=($(compgen -f -- \"$cur\"))\n      return ;;\n",
-		strings.Join(typedNames(files), "|"))
+	const paths = "      local IFS=$'\\n'\n      compopt -o filenames 2>/dev/null\n      COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	fmt.Fprintf(&b, "    %s)\n%s      return ;;\n", strings.Join(typedNames(files), "|"), paths)
 	fmt.Fprintf(&b, "    %s) return ;;\n  esac\n", strings.Join(typedNames(free), "|"))
 	fmt.Fprintf(&b, "  if [[ $cur != -* ]]; then\n    if [[ -z $command ]]; then\n      COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n", strings.Join(v.names(), " "))
-	fmt.Fprintf(&b, "    elif [[ $command == completion ]]; then\n      COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n    fi\n    return\n  fi\n  case ${command:-scan} in\n", strings.Join(shells, " "))
 	for _, c := range v {
-		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", c.name, strings.Join(c.flags(), " "))
+		if words := v.choices(c.name); len(words) > 0 {
+			fmt.Fprintf(&b, "    elif [[ $command == '%s' ]]; then\n      COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n", c.name, strings.Join(words, " "))
+		} else if c.takesFile() {
+			fmt.Fprintf(&b, "    elif [[ $command == '%s' ]]; then\n%s", c.name, paths)
+		}
+	}
+	b.WriteString("    fi\n    return\n  fi\n  case ${command:-scan} in\n")
+	for _, c := range v {
+		fmt.Fprintf(&b, "    '%s') COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", c.name, strings.Join(c.flags(), " "))
 	}
 	b.WriteString("  esac\n}\ncomplete -F _certscan certscan\n")
 	return b.String()
@@ -183,10 +235,17 @@ func (v vocabulary) zsh() string {
 	var b strings.Builder
 	b.WriteString("#compdef certscan\n_certscan() {\n  local command= word\n  local -a commands flags\n  commands=(")
 	for _, c := range v {
-		described(&b, c.name, c.usage)
+		if c.outer() == "" {
+			described(&b, c.name, c.usage)
+		}
 	}
 	b.WriteString(")\n  for word in ${words[2,CURRENT-1]}; do\n    case $word in\n")
-	fmt.Fprintf(&b, "      (%s) command=$word; break ;;\n", strings.Join(v.names(), "|"))
+	fmt.Fprintf(&b, "      (%s) [[ -z $command ]] && command=$word ;;\n    esac\n    case \"$command $word\" in\n", strings.Join(v.names(), "|"))
+	for _, c := range v {
+		if c.outer() != "" {
+			fmt.Fprintf(&b, "      ('%s') command='%s'; break ;;\n", c.name, c.name)
+		}
+	}
 	b.WriteString("    esac\n  done\n  case $words[CURRENT-1] in\n")
 	for _, o := range closed {
 		fmt.Fprintf(&b, "    (%s) compadd -- %s; return ;;\n", strings.Join(o.names(), "|"), strings.Join(o.values(), " "))
@@ -197,9 +256,16 @@ func (v vocabulary) zsh() string {
 		fmt.Fprintf(&b, "    (--%s=*) compadd -P --%s= -- %s; return ;;\n", o.name, o.name, strings.Join(o.values(), " "))
 	}
 	b.WriteString("  esac\n  if [[ $words[CURRENT] != -* ]]; then\n    if [[ -z $command ]]; then\n      _describe command commands\n")
-	fmt.Fprintf(&b, "    elif [[ $command == completion ]]; then\n      compadd -- %s\n    fi\n    return\n  fi\n  case ${command:-scan} in\n", strings.Join(shells, " "))
 	for _, c := range v {
-		fmt.Fprintf(&b, "    (%s) flags=(", c.name)
+		if words := v.choices(c.name); len(words) > 0 {
+			fmt.Fprintf(&b, "    elif [[ $command == '%s' ]]; then\n      compadd -- %s\n", c.name, strings.Join(words, " "))
+		} else if c.takesFile() {
+			fmt.Fprintf(&b, "    elif [[ $command == '%s' ]]; then\n      _files\n", c.name)
+		}
+	}
+	b.WriteString("    fi\n    return\n  fi\n  case ${command:-scan} in\n")
+	for _, c := range v {
+		fmt.Fprintf(&b, "    ('%s') flags=(", c.name)
 		for _, o := range c.options {
 			for _, name := range o.names() {
 				described(&b, name, o.usage)
@@ -220,8 +286,17 @@ func (v vocabulary) fish() string {
 	var b strings.Builder
 	b.WriteString("# fish completion for certscan\ncomplete -c certscan -f\n")
 	for _, c := range v {
-		fmt.Fprintf(&b, "complete -c certscan -n 'not __fish_seen_subcommand_from %s' -a %s -d '%s'\n", all, c.name, quote.Replace(c.usage))
 		when := "__fish_seen_subcommand_from " + c.name
+		if outer := c.outer(); outer == "" {
+			fmt.Fprintf(&b, "complete -c certscan -n 'not __fish_seen_subcommand_from %s' -a %s -d '%s'\n", all, c.name, quote.Replace(c.usage))
+		} else {
+			when = "__fish_seen_subcommand_from " + outer + "; and __fish_seen_subcommand_from " + c.word()
+			fmt.Fprintf(&b, "complete -c certscan -n '__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from %s' -a %s -d '%s'\n",
+				outer, strings.Join(v.inner(outer), " "), c.word(), quote.Replace(c.usage))
+		}
+		if c.takesFile() {
+			fmt.Fprintf(&b, "complete -c certscan -n '%s' -F\n", when)
+		}
 		if c.name == "scan" { // the default
 			when += "; or not __fish_seen_subcommand_from " + all
 		}
@@ -266,15 +341,24 @@ func (v vocabulary) powershell() string {
 			fmt.Fprintf(&b, "        '%s' = @(%s)\n", name, list(o.values()))
 		}
 	}
-	fmt.Fprintf(&b, "        'completion' = @(%s)\n    }\n    $other = @(%s)\n", list(shells), list(append(typedNames(files), typedNames(free)...)))
+	b.WriteString("    }\n    $choices = @{\n")
+	for _, c := range v {
+		if words := v.choices(c.name); len(words) > 0 {
+			fmt.Fprintf(&b, "        '%s' = @(%s)\n", c.name, list(words))
+		}
+	}
+	fmt.Fprintf(&b, "    }\n    $commands = @(%s)\n    $other = @(%s)\n", list(v.names()), list(append(typedNames(files), typedNames(free)...)))
 	b.WriteString(`    $typed = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
         Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
-    $command = $typed | Where-Object { $flags.ContainsKey($_) } | Select-Object -First 1
+    $command = $typed | Where-Object { $commands -contains $_ } | Select-Object -First 1
+    $inner = $typed | Where-Object { $command -and $flags.ContainsKey("$command $_") } | Select-Object -First 1
+    if ($inner) { $command = "$command $inner" }
     $last = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
     if ($values.ContainsKey($last)) { $words = $values[$last] }
     elseif ($other -contains $last) { return }
     elseif ($wordToComplete -like '-*') { $words = $flags[$(if ($command) { $command } else { 'scan' })] }
-    elseif (-not $command) { $words = $flags.Keys | Sort-Object }
+    elseif (-not $command) { $words = $commands }
+    elseif ($choices.ContainsKey($command)) { $words = $choices[$command] }
     else { return }
     $words | Where-Object { $_ -like "$wordToComplete*" } |
         ForEach-Object { [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_) }

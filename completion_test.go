@@ -65,6 +65,12 @@ func TestCompletionBash(t *testing.T) {
 		{"files", "certscan -f lis", "list of mine.txt", "scan"},
 		{"a value that nobody knows", "certscan --ours ", "", "scan CIDR"},
 		{"shells", "certscan completion ", "bash zsh fish powershell", "scan"},
+		{"commands of config", "certscan config ", "init check schema", "scan config"},
+		{"one of them begun", "certscan config in", "init", "inventory check"},
+		{"its flags", "certscan config check -", "--config -c --help", "--format --port"},
+		{"flags of another", "certscan config schema --", "--help", "--config"},
+		{"a file of config", "certscan config check lis", "list of mine.txt", "init check"},
+		{"a name like a command of config", "certscan dns check --p", "--progress", "--config"},
 		{"no domains", "certscan scan ", "", "scan dns"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -102,6 +108,9 @@ func TestCompletionFish(t *testing.T) {
 		{"certscan scan --format ", "table json jsonl csv markdown nagios", "scan"},
 		{"certscan --severity U", "URGENT", "WARN"},
 		{"certscan completion ", "bash zsh fish powershell", "scan"},
+		{"certscan config ", "init check schema", "scan config"},
+		{"certscan config check --", "--config", "--format --port"},
+		{"certscan config schema --", "", "--config --format"},
 	} {
 		got := said(t, t.TempDir(), fish, "--no-config", "-c", `source $argv[1]; complete -C $argv[2] | string split -f1 \t; true`, script, row.typed)
 		offers(t, got, row.want, row.not)
@@ -124,6 +133,9 @@ source $1; shift; words=("$@"); CURRENT=$#; _certscan`
 		{"certscan scan --format ", "table json jsonl csv markdown nagios", "scan"},
 		{"certscan --format=", "table markdown", "scan"},
 		{"certscan completion ", "bash zsh fish powershell", "scan"},
+		{"certscan config ", "init check schema", "scan config"},
+		{"certscan config check --", "--config -c --help", "--format"},
+		{"certscan config schema --", "--help", "--config"},
 		{"certscan --ours ", "", "scan"},
 	} {
 		got := said(t, t.TempDir(), zsh, append([]string{"-f", "-c", stubs, "zsh", script}, strings.Split(row.typed, " ")...)...)
@@ -139,7 +151,7 @@ func TestCompletionPowerShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Register-ArgumentCompleter -Native -CommandName certscan", "'--format' = @('table', 'json', ", "'dns' = @('--config', '-c', '--file', '-f', "} {
+	for _, want := range []string{"Register-ArgumentCompleter -Native -CommandName certscan", "'--format' = @('table', 'json', ", "'dns' = @('--config', '-c', '--file', '-f', ", "'config' = @('init', 'check', 'schema')", "'config check' = @('--config', '-c', '--help')"} {
 		if !strings.Contains(string(script), want) {
 			t.Errorf("no %s in\n%s", want, script)
 		}
