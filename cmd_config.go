@@ -87,7 +87,7 @@ func initConfig(s streams, arguments []string) error {
 		return err
 	}
 	if err := writeNew(file, configTemplate); err != nil {
-		return fmt.Errorf("write config: %w", err)
+		return err
 	}
 	_, err := fmt.Fprintf(s.err, "certscan: wrote %s: say in it what is ours, then run certscan config check %s\n", report.Terminal(file), report.Terminal(file))
 	return err
@@ -95,21 +95,23 @@ func initConfig(s streams, arguments []string) error {
 
 // writeNew writes a file that did not exist; what could not be written whole is taken away again.
 func writeNew(file string, text []byte) error {
+	unwritten := func(err error) error { return fmt.Errorf("write config: %w: name another file, or - for standard output", err) }
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
+		return unwritten(err)
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already and is not touched: name another file, or - for standard output", file)
+		return fmt.Errorf("write config: %s exists already and is not touched: name another file, or - for standard output", file)
 	}
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(file)
+		return unwritten(err)
 	}
-	return err
+	return nil
 }
 
 // say writes one line that may hold text of others.

@@ -63,6 +63,17 @@ func mistakes() []failing {
 		{args: "a.test --ca-file DIR/bad.pem", want: `--ca-file …: certificate …: …`},
 		{args: "completion tcsh", want: `completion "…": want one of bash, zsh, fish, powershell`},
 
+		{args: "a.test -c DIR/none", want: "config …: there is no such file: name another with --config, or write one with certscan config init: …"},
+		{args: "a.test -c DIR/secret.yaml", want: "config …: …: let this user read it, or name another file with --config"},
+		{args: "a.test -c DIR", want: "config …: a directory: name the file in it"},
+		{args: "a.test -c /dev/null", want: "config …: not a regular file: name one that stands on a disk"},
+		{args: "a.test -c DIR/large", want: "config …: larger than 256 KiB: lists of names belong into files of their own, named by inventory"},
+		{args: "a.test -c DIR/open.yaml", want: "config …: mode … lets others than its owner write it: run chmod go-w …"},
+		{args: "config", want: "which of them: certscan config init, config check or config schema"},
+		{args: "config check a b", want: "one configuration file at most is wanted, not …"},
+		{args: "config init DIR/empty", want: "write config: … exists already and is not touched: name another file, or - for standard output"},
+		{args: "config init DIR/empty/x", want: "write config: …: name another file, or - for standard output"},
+
 		{args: "scan", want: "no domains: name some, or a file with --file (- for standard input), or an inventory in the configuration file"},
 		{args: "explain", want: "no domain: certscan explain example.com"},
 		{args: "-f DIR/none", want: "read domains: … no such file or directory"},
@@ -73,8 +84,8 @@ func mistakes() []failing {
 		{args: "\x01", want: "not a single name was read"},
 
 		{args: "a.test -o DIR", want: "write output: … is a directory: name a file in it"},
-		{args: "a.test -o DIR/no/x", want: "write output: … no such file or directory: make that folder writable, or name another file with --output"},
-		{args: "a.test -o DIR/closed/x", want: "write output: … permission denied: make that folder writable, or name another file with --output"},
+		{args: "a.test -o DIR/no/x", want: "write output: …: no such file or directory: make that folder writable, or name another file with --output"},
+		{args: "a.test -o DIR/closed/x", want: "write output: …: permission denied: make that folder writable, or name another file with --output"},
 		{args: "a.test -o DIR/locked", want: "write output: … permission denied: name another file with --output, or change its rights"},
 		{args: "a.test -o DIR/empty/x", want: "write output: … not a directory: name another file with --output"},
 		{args: "-f DIR/empty", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere with --output"},
@@ -89,6 +100,16 @@ var elsewhere = map[string]string{
 	"find a resolver: … no such file or directory: name one with --resolver": "TestErrorsOfResolvers",
 	"read …: no nameserver line in it: name a resolver with --resolver":      "TestErrorsOfResolvers",
 	"…: nobody reads the output any more":                                    "TestErrorOfUnreadOutput",
+	foreignConfig:                                                            "TestErrorOfForeignConfig",
+}
+
+const foreignConfig = "owned by user …, who is neither root nor you (…): run chown root …, or name a file of your own with --config"
+
+func TestErrorOfForeignConfig(t *testing.T) {
+	t.Parallel()
+	if err := ownedWell("f.yaml", 1001, 1000); err == nil || !isMessage(foreignConfig, err.Error()) {
+		t.Errorf("%v", err)
+	}
 }
 
 // folder makes what the mistakes need.
@@ -103,8 +124,11 @@ func folder(t *testing.T) string {
 	write("empty", "", 0o600)
 	write("locked", "a.test\n", 0)
 	write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0o600)
+	write("secret.yaml", "", 0)
+	write("open.yaml", "", 0o600)
 	write("large", "", 0o600)
-	if err := errors.Join(os.Truncate(filepath.Join(dir, "large"), caFileBytesMax+1), os.Mkdir(filepath.Join(dir, "closed"), 0o500)); err != nil {
+	if err := errors.Join(os.Truncate(filepath.Join(dir, "large"), caFileBytesMax+1), os.Mkdir(filepath.Join(dir, "closed"), 0o500),
+		os.Chmod(filepath.Join(dir, "open.yaml"), 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -113,15 +137,14 @@ func folder(t *testing.T) string {
 // TestErrorsPage makes every error, holds that its message is in docs/errors.md, and that the page has no others.
 func TestErrorsPage(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("docs/errors.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(.+?)` \\|").FindAllSubmatch(page, -1) {
-		rows = append(rows, string(m[1]))
-	}
+	rows := errorRows(t)
 	made := map[string]bool{}
+	for _, message := range append(configMessages(t), listMessages()...) {
+		row := rowOf(message, rows)
+		if made[row] = true; row == "" {
+			t.Errorf("docs/errors.md lacks %q", message)
+		}
+	}
 	for row, test := range elsewhere {
 		made[row] = true
 		if !slices.Contains(rows, row) {
@@ -134,15 +157,17 @@ func TestErrorsPage(t *testing.T) {
 		if !slices.Contains(rows, m.want) {
 			t.Errorf("docs/errors.md lacks %q", m.want)
 		}
-		if strings.Contains(m.want, "permission denied") && os.Geteuid() == 0 {
-			continue // root may read and write everything: there is no such error to make
+		if strings.Contains(m.want, "permission denied") || strings.Contains(m.args, "secret") {
+			if os.Geteuid() == 0 {
+				continue // root may read and write everything: there is no such error to make
+			}
 		}
 		t.Run(m.args, func(t *testing.T) {
 			t.Parallel()
 			m.makes(t, dir)
 		})
 	}
-	for _, row := range rows {
+	for _, row := range slices.Compact(slices.Sorted(slices.Values(rows))) {
 		if !made[row] {
 			t.Errorf("docs/errors.md lists %q, which no test makes", row)
 		}
@@ -155,7 +180,7 @@ func (m failing) makes(t *testing.T, dir string) {
 	var out, notes bytes.Buffer
 	s := streams{in: m.in, out: cmp.Or(m.out, io.Writer(&out)), err: &notes, env: none}
 	words := append([]string{"certscan"}, strings.Fields(strings.ReplaceAll(m.args, "DIR", dir))...)
-	if !strings.HasPrefix(m.args, "completion") {
+	if !strings.HasPrefix(m.args, "completion") && !strings.HasPrefix(m.args, "config") {
 		words = append(words, "--resolver", "127.0.0.1:1")
 	}
 	if strings.HasSuffix(m.args, "--ours") {

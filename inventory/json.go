@@ -138,7 +138,7 @@ func (l *list) jsonLine(text string, line int) bool {
 func (l *list) jsonEntry(raw []byte, line int) bool {
 	var name string
 	if raw == nil {
-		return l.bad(line, fmt.Sprintf("an entry of more than %d bytes", valueBytesMax))
+		return l.bad(line, fmt.Sprintf("an entry of more than %d bytes: write its names as entries of their own", valueBytesMax))
 	}
 	if err := json.Unmarshal(raw, new(json.RawMessage)); err != nil {
 		bad, ok := errors.AsType[*json.SyntaxError](err)
