@@ -95,7 +95,9 @@ func initConfig(s streams, arguments []string) error {
 
 // writeNew writes a file that did not exist; what could not be written whole is taken away again.
 func writeNew(file string, text []byte) error {
-	unwritten := func(err error) error { return fmt.Errorf("write config: %w: name another file, or - for standard output", err) }
+	unwritten := func(err error) error {
+		return fmt.Errorf("write config: %w: name another file, or - for standard output", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return unwritten(err)
 	}
