@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -55,5 +57,43 @@ func BenchmarkHostileConfigs(b *testing.B) {
 				_, _ = readConfiguration("h.yaml", []byte(c.text))
 			}
 		})
+	}
+}
+
+// TestConfigStrict holds that a mistake anywhere in the file stops every command that reads it, with the same words, and
+// that a good key of another command stops none.
+func TestConfigStrict(t *testing.T) {
+	t.Parallel()
+	commands := []string{"scan", "dns", "probe", "explain", "inventory"}
+	for text, want := range map[string]string{
+		"port: 99999\n":            `1:7: port "99999": want a number from 1 to 65535`,
+		"probe: {timeout: soon}\n": `1:18: probe.timeout "soon": want a duration, such as 5s or 800ms`,
+		"concurrency: x\n":         `1:14: concurrency "x": want a number from 0 to 100000`,
+		"severity: [BAD]\n":        `1:12: severity "BAD": want URGENT, WARN or OK, several by comma`,
+		"prot: 1\n":                `1:1: unknown key "prot": did you mean "port"?`,
+		"port: 443\nca_file: [none.pem]\nsummary: json\nformat: jsonl\nprobe_all: true\n": "",
+	} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := loadConfiguration(file)
+		if want == "" {
+			_, given := flags("inventory", none)
+			if err == nil {
+				_, err = c.settings(given)
+			}
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+			continue
+		}
+		for _, command := range commands {
+			var out, notes strings.Builder
+			status := run(t.Context(), []string{"certscan", command, "-c", file, "a.test"}, streams{strings.NewReader(""), &out, &notes, none})
+			if said := notes.String(); status != exitUnknown || !strings.HasPrefix(said, "certscan: "+file+":"+want+"\n") {
+				t.Errorf("%s: %q: exit status %d, %s", command, text, status, said)
+			}
+		}
 	}
 }
