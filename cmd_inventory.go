@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -36,63 +35,54 @@ func runInventory(ctx context.Context, s streams, set settings, arguments []stri
 	if err := in.open(ctx, set.lists(in, "inventory"), s.in); err != nil {
 		return err
 	}
-	var entries []report.InventoryEntry
-	conflicts := 0
-	for m, err := range inventory.Merge(in.sources()...) {
-		if err != nil {
-			in.note(err)
-			continue
-		}
-		conflicts += len(m.Conflicts)
-		entries = append(entries, inventoryEntry(&m))
-	}
+	all := in.union()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("read domains: %w", err)
+	}
+	conflicts := 0
+	entries := func(yield func(report.InventoryEntry) bool) {
+		conflicts = 0 // a table asks twice
+		for m := range all.Names() {
+			conflicts += len(m.Conflicts)
+			if !yield(inventoryEntry(&m)) {
+				return
+			}
+		}
 	}
 	if err := report.WriteInventory(stdout, set.outputFormat(s.out), entries, width(s.out)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(stderr, "certscan: %d names, %d conflicts, %d bad lines, %d lines of names that were read before\n",
-		len(entries), conflicts, in.badLines, in.duplicates)
+		all.Len(), conflicts, in.badLines, in.duplicates)
 	return errors.Join(in.failed, err)
 }
 
-// sources are what is to be merged: the command line, then each file.
-func (in *input) sources() []iter.Seq2[inventory.Domain, error] {
-	seen := inventory.NewSet()
-	admit := func(file string, from iter.Seq2[inventory.Domain, error]) iter.Seq2[inventory.Domain, error] {
-		return func(yield func(inventory.Domain, error) bool) {
-			for d, err := range from {
-				if err == nil && file != "" && in.catalogue.skips(&d) {
-					continue
-				}
-				if err == nil {
-					d = in.catalogue.add(in.admit(d), file)
-					in.duplicates += btoi(!seen.Add(d.Name))
-				}
-				if !yield(d, err) {
-					return
-				}
-			}
-		}
+// union loads everything whole: the command line, then each file, then what stands in the configuration alone. A file
+// that cannot be read to its end keeps none of the next from being read.
+func (in *input) union() *inventory.Union {
+	var all inventory.Union
+	take := func(d inventory.Domain, file string) {
+		d = in.catalogue.add(in.admit(d), file)
+		in.duplicates += btoi(!all.Add(&d))
 	}
-	out := []iter.Seq2[inventory.Domain, error]{admit("", func(yield func(inventory.Domain, error) bool) {
-		for _, d := range in.named() {
-			if !yield(d, nil) {
-				return
-			}
-		}
-	})}
+	for _, d := range in.named() {
+		take(d, "")
+	}
 	for _, f := range in.files {
-		out = append(out, admit(f.name, f.read(in.catalogue.format(f.name))))
-	}
-	return append(out, func(yield func(inventory.Domain, error) bool) {
-		for d := range in.catalogue.rest() { // names that stand in the configuration alone
-			if !yield(d, nil) {
-				return
+		for d, err := range f.read(in.catalogue.format(f.name)) {
+			switch {
+			case err != nil:
+				in.note(err)
+			case in.catalogue.skips(&d):
+			default:
+				take(d, f.name)
 			}
 		}
-	})
+	}
+	for d := range in.catalogue.rest() {
+		take(d, "")
+	}
+	return &all
 }
 
 // inventoryEntry turns a merged name into plain values.

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 )
@@ -19,38 +18,6 @@ type Merged struct {
 // Conflict is a field of which two lines say different things. Kept stood at Facts[Field], Dropped at Source.
 type Conflict struct {
 	Field, Kept, Dropped, Source string
-}
-
-// Merge loads the sources and yields each name once, in the order in which they were first read. What was said first
-// wins, in the order of the sources; tags of all of them add up. Errors of the sources, *[BadLine] and others, are
-// yielded as they are met, before the first name; a source that fails does not keep the next from being read.
-func Merge(sources ...iter.Seq2[Domain, error]) iter.Seq2[Merged, error] {
-	return func(yield func(Merged, error) bool) {
-		var all []Merged
-		place := map[string]int{}
-		for _, source := range sources {
-			for d, err := range source {
-				if err != nil {
-					if !yield(Merged{}, err) {
-						return
-					}
-					continue
-				}
-				i, known := place[d.key()]
-				if !known {
-					i = len(all)
-					place[d.key()] = i
-					all = append(all, Merged{Domain: bare(&d)})
-				}
-				all[i].add(&d)
-			}
-		}
-		for _, m := range all {
-			if !yield(m, nil) {
-				return
-			}
-		}
-	}
 }
 
 // key is what makes two lines speak of the same: the name, and the address where one was given.

@@ -1,31 +1,35 @@
 package inventory
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
+
+// union loads the sources into one inventory.
+func union(sources ...iter.Seq2[Domain, error]) (all []Merged, errs []error) {
+	var u Union
+	for _, source := range sources {
+		for d, err := range source {
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			u.Add(&d)
+		}
+	}
+	return slices.Collect(u.Names()), errs
+}
 
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	first := "domain,owner,manager,sans,ports,tags\na.example,ACME,north,www.a.example m.a.example,443,vip\nb.example,,,,,\na.example,ACME,,m.a.example www.a.example,,lb\ntwo words,,,,,\n"
 	second := `[{"domain":"A.example.","manager":"south","renew":"panel","ports":[993],"tags":["vip","shared"]},"c.example","localhost"]`
-	var all []Merged
-	var errs []string
-	for m, err := range Merge(Read(strings.NewReader(first), "one.csv"), Read(strings.NewReader(second), "two.json")) {
-		if err != nil {
-			errs = append(errs, err.Error())
-			continue
-		}
-		all = append(all, m)
-	}
-	if len(errs) != 1 || !strings.HasPrefix(errs[0], "one.csv:5: ") {
+	all, errs := union(Read(strings.NewReader(first), "one.csv"), Read(strings.NewReader(second), "two.json"))
+	if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "one.csv:5: ") {
 		t.Errorf("errors %q", errs)
 	}
 	var names []string
@@ -51,23 +55,6 @@ func TestMerge(t *testing.T) {
 	}
 	if all[3].Invalid == "" || len(all[1].Facts) != 0 {
 		t.Errorf("%+v", all)
-	}
-}
-
-func TestMergeGoesOnAfterAFailedSource(t *testing.T) {
-	t.Parallel()
-	broken := Read(io.MultiReader(strings.NewReader("a.example\n"), iotest.ErrReader(errors.New("disk on fire"))), "one")
-	var names []string
-	failed := 0
-	for m, err := range Merge(broken, Read(strings.NewReader("b.example"), "two")) {
-		if err != nil {
-			failed++
-			continue
-		}
-		names = append(names, m.Name)
-	}
-	if failed != 1 || !slices.Equal(names, []string{"a.example", "b.example"}) {
-		t.Errorf("%d errors, names %q", failed, names)
 	}
 }
 

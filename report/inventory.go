@@ -1,14 +1,12 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/olekukonko/tablewriter/tw"
 )
 
 // InventoryEntry is one name of a merged inventory and where each fact about it came from.
@@ -31,27 +29,49 @@ type InventoryFact struct{ Field, Source string }
 // InventoryConflict is what Source says otherwise than what is kept.
 type InventoryConflict struct{ Field, Kept, Dropped, Source string }
 
-// WriteInventory writes a merged inventory as [FormatTable], [FormatJSON] (one list) or [FormatJSONL].
-func WriteInventory(w io.Writer, f Format, entries []InventoryEntry, width int) error {
+// WriteInventory writes a merged inventory: as [FormatTable], [FormatJSON] (one list), [FormatJSONL], [FormatCSV] or
+// [FormatMarkdown]. Each name is written as it is yielded, and none is held; a table yields all of them twice, first for
+// the widths of its columns. A width of 0 is no limit; only a table has one.
+func WriteInventory(w io.Writer, f Format, entries iter.Seq[InventoryEntry], width int) error {
 	out := newOutput(w)
 	switch f {
 	case FormatTable:
-		if err := inventoryTable(out, entries, limitOf(width)); err != nil {
-			return fmt.Errorf("write inventory: %w", err)
-		}
+		inventoryTable(out, entries, limitOf(width))
 	case FormatJSON:
-		out.bytes(append(appendList([]byte(nil), entries), '\n'))
+		inventoryDocument(out, entries)
 	case FormatJSONL:
-		for i := range entries {
-			out.bytes(append(entries[i].appendTo(nil), '\n'))
-		}
-	case FormatCSV, FormatMarkdown, FormatNagios:
-		return fmt.Errorf("write inventory: no such form of it as %s: table, json and jsonl there are", f)
+		inventoryLines(out, entries)
+	case FormatCSV:
+		inventoryCSV(out, entries)
+	case FormatMarkdown:
+		inventoryMarkdown(out, entries)
+	case FormatNagios:
+		return fmt.Errorf("write inventory: no such form of it as %s: table, json, jsonl, csv and markdown there are", f)
 	}
 	if err := out.flush(); err != nil {
 		return fmt.Errorf("write inventory: %w", err)
 	}
 	return nil
+}
+
+func inventoryDocument(out output, entries iter.Seq[InventoryEntry]) {
+	out.text("[")
+	var buf []byte
+	n := 0
+	for e := range entries {
+		buf = e.appendTo(appendComma(buf[:0], n))
+		out.bytes(buf)
+		n++
+	}
+	out.text("]\n")
+}
+
+func inventoryLines(out output, entries iter.Seq[InventoryEntry]) {
+	var buf []byte
+	for e := range entries {
+		buf = append(e.appendTo(buf[:0]), '\n')
+		out.bytes(buf)
+	}
 }
 
 func (e *InventoryEntry) appendTo(dst []byte) []byte {
@@ -88,54 +108,6 @@ func (c *InventoryConflict) appendTo(dst []byte) []byte {
 	dst = appendJSON(append(dst, `,"dropped":`...), c.Dropped)
 	dst = appendJSON(append(dst, `,"source":`...), c.Source)
 	return append(dst, '}')
-}
-
-// inventoryTable writes a line a name, and below it one for each conflict.
-func inventoryTable(out output, entries []InventoryEntry, limit int) error {
-	rows := [][3]string{{"DOMAIN", "SOURCE", "FACTS"}}
-	for i := range entries {
-		e := &entries[i]
-		rows = append(rows, [3]string{Terminal(e.Domain), Terminal(e.Source), e.summary()})
-		for _, c := range e.Conflicts {
-			told := fmt.Sprintf("! %s: %s is kept, %s was said later", c.Field, c.Kept, c.Dropped)
-			rows = append(rows, [3]string{"", Terminal(c.Source), Terminal(told)})
-		}
-	}
-	widths := inventoryWidths(rows, limit)
-	var drawn bytes.Buffer
-	table := alignedTable(&drawn, []tw.Align{tw.AlignLeft, tw.AlignLeft, tw.AlignLeft})
-	for i, r := range rows {
-		cut := []string{fit(r[0], widths[0]), fit(r[1], widths[1]), fit(r[2], widths[2])}
-		if i == 0 {
-			table.Header(cut)
-		} else if err := table.Append(cut); err != nil {
-			return err
-		}
-	}
-	if err := table.Render(); err != nil {
-		return err
-	}
-	for line := range bytes.Lines(drawn.Bytes()) {
-		out.bytes(bytes.TrimRight(line, " \n"))
-		out.text("\n")
-	}
-	return nil
-}
-
-// inventoryWidths gives names and sources at most a third of the line each, and the facts what remains.
-func inventoryWidths(rows [][3]string, limit int) (w [3]int) {
-	for _, r := range rows {
-		for c, text := range r {
-			w[c] = max(w[c], cells(text))
-		}
-	}
-	if limit == 0 || w[0]+w[1]+w[2]+2*gap <= limit {
-		return w
-	}
-	room := limit - 2*gap
-	w[0], w[1] = min(w[0], room/3), min(w[1], room/3)
-	w[2] = room - w[0] - w[1]
-	return w
 }
 
 // summary tells the facts on one line; one that another line said has its source behind it.
