@@ -75,7 +75,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestSetMemory holds that remembering a name takes 16 bytes at most, however many there are. It runs alone, too.
+// TestSetMemory holds that remembering a name takes 11 bytes at most, however many there are. It runs alone, too.
 func TestSetMemory(t *testing.T) {
 	for _, n := range []int{100_000, 150_000, 1_000_000} {
 		before := live()
@@ -86,7 +86,7 @@ func TestSetMemory(t *testing.T) {
 			}
 		}
 		each := float64(live()-before) / float64(n)
-		if each > 16 {
+		if each > 11 {
 			t.Errorf("%d names: %.1f bytes each", n, each)
 		}
 		for i := 0; i < n; i += 997 {
