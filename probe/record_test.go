@@ -40,15 +40,18 @@ func FuzzServed(f *testing.F) {
 	for i, der := range certificates(f) {
 		f.Add(der, heads[i%len(heads)])
 	}
+	var server answering
+	p, err := probe.New(probe.Config{Dial: server.dial, Now: func() time.Time { return instant }})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, der, head []byte) {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
 			cert = issuer // no handshake comes to its end with such a one; the head counts all the same
 		}
-		p, err := probe.New(probe.Config{Dial: answering(t, head), Now: func() time.Time { return instant }, Timeout: 5 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
+		server.head = head
+		defer server.conns.Wait()
 		to := probe.Target{Name: "example.com", Addr: netip.MustParseAddrPort("203.0.113.7:443"), Via: probe.ViaDNS, HTTPPort: 80, PlainOnly: true}
 		o := p.Probe(t.Context(), to)
 		o.TLS = p.Shown(to, []*x509.Certificate{cert, issuer})
@@ -67,26 +70,26 @@ func FuzzServed(f *testing.F) {
 	})
 }
 
-// answering is a dialer of connections that answer each request with the same head.
-func answering(t *testing.T, head []byte) probe.Dialer {
-	t.Helper()
-	var servers sync.WaitGroup
-	t.Cleanup(servers.Wait)
-	return func(_ context.Context, network string, _ netip.AddrPort) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		if network == "udp" {
-			return ours, theirs.Close()
-		}
-		servers.Go(func() {
-			defer func() { _ = theirs.Close() }()
-			if _, err := theirs.Read(make([]byte, 1)); err != nil {
-				return
-			}
-			servers.Go(func() { _, _ = io.Copy(io.Discard, theirs) }) // a request may be longer than a response
-			_, _ = theirs.Write(head)
-		})
-		return ours, nil
+// answering answers each request with the same head.
+type answering struct {
+	head  []byte
+	conns sync.WaitGroup
+}
+
+func (s *answering) dial(_ context.Context, network string, _ netip.AddrPort) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	if network == "udp" {
+		return ours, theirs.Close()
 	}
+	s.conns.Go(func() {
+		defer func() { _ = theirs.Close() }()
+		if _, err := theirs.Read(make([]byte, 1)); err != nil {
+			return
+		}
+		s.conns.Go(func() { _, _ = io.Copy(io.Discard, theirs) }) // a request may be longer than a response
+		_, _ = theirs.Write(s.head)
+	})
+	return ours, nil
 }
 
 // rendered holds what every result keeps to in every format.
