@@ -32,7 +32,7 @@ func (r *names) Close() error { return nil }
 // TestInputMemory holds that a list costs 16 bytes a name, for the notes on duplicates, and nothing else that grows with
 // it. It runs alone: it looks at the heap, each time when as much as ever is in use.
 func TestInputMemory(t *testing.T) {
-	const small, large = 50_000, 500_000
+	const small, large = 30_000, 300_000
 	peak := func(n int) uint64 {
 		in := &input{files: []source{{"list.txt", &names{n: n}}}, port: 443, notes: io.Discard}
 		most, read := uint64(0), 0

@@ -31,11 +31,11 @@ func (c *InventoryConflict) told() string {
 func inventoryTable(out output, entries iter.Seq[InventoryEntry], limit int) {
 	widths := inventoryWidths(entries, limit)
 	write := func(row [3]string) {
-		line := ""
+		var line strings.Builder
 		for c, text := range row {
-			line += pad(fit(text, widths[c]), widths[c]+gap)
+			line.WriteString(pad(fit(text, widths[c]), widths[c]+gap))
 		}
-		out.text(strings.TrimRight(line, " "), "\n")
+		out.text(strings.TrimRight(line.String(), " "), "\n")
 	}
 	write(inventoryHeadings)
 	for e := range entries {
