@@ -83,6 +83,7 @@ func mistakes() []failing {
 		{args: "-f -", in: brokenReader{}, want: "read …: line …: …"},
 		{args: "\x01", want: "not a single name was read"},
 
+		{args: "inventory a.test --format nagios", want: "write inventory: no such form of it as nagios: table, json, jsonl, csv and markdown there are"},
 		{args: "a.test -o DIR", want: "write output: … is a directory: name a file in it"},
 		{args: "a.test -o DIR/no/x", want: "write output: …: no such file or directory: make that folder writable, or name another file with --output"},
 		{args: "a.test -o DIR/closed/x", want: "write output: …: permission denied: make that folder writable, or name another file with --output"},
@@ -180,7 +181,8 @@ func (m failing) makes(t *testing.T, dir string) {
 	var out, notes bytes.Buffer
 	s := streams{in: m.in, out: cmp.Or(m.out, io.Writer(&out)), err: &notes, env: none}
 	words := append([]string{"certscan"}, strings.Fields(strings.ReplaceAll(m.args, "DIR", dir))...)
-	if !strings.HasPrefix(m.args, "completion") && !strings.HasPrefix(m.args, "config") {
+	first, _, _ := strings.Cut(m.args, " ")
+	if !slices.Contains([]string{"completion", "config", "inventory"}, first) {
 		words = append(words, "--resolver", "127.0.0.1:1")
 	}
 	if strings.HasSuffix(m.args, "--ours") {
