@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINT    := bin/golangci-lint
 
-.PHONY: help build demo test race lint fuzz bench check cross cover
+.PHONY: help build demo test race lint fuzz bench compare check cross cover
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,5 +42,11 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 bench: ## run the Go benchmarks with allocation figures
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+ROWS ?=
+REPS ?= 5
+CSV  ?=
+compare: ## certscan beside its peers: ROWS (all), REPS (5), CSV file (root; nsd, nginx)
+	$(GO) run ./fixtures/compare -rows '$(ROWS)' -reps $(REPS) -csv '$(CSV)'
 
 check: lint race ## what to run before a commit
