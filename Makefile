@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINT    := bin/golangci-lint
 
-.PHONY: help build demo test race lint fuzz bench compare check cross cover
+.PHONY: help build demo test race lint fuzz bench compare soak check cross cover
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,5 +48,9 @@ REPS ?= 5
 CSV  ?=
 compare: ## certscan beside its peers: ROWS (all), REPS (5), CSV file (root; nsd, nginx)
 	$(GO) run ./fixtures/compare -rows '$(ROWS)' -reps $(REPS) -csv '$(CSV)'
+
+SOAK ?= 10m
+soak: ## scan over and over for SOAK (10m): memory, goroutines and descriptors stay flat
+	$(GO) run ./fixtures/soak -for $(SOAK)
 
 check: lint race ## what to run before a commit

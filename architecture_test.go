@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"fixtures":         {},
 	"fixtures/compare": {},
 	"fixtures/demo":    {"fixtures"},
+	"fixtures/soak":    {"dns", "fixtures", "inventory", "probe", "report", "scan", "triage"},
 }
 
 // onlyIn names the packages that alone may import a library.
