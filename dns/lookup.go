@@ -13,46 +13,98 @@ import (
 	mdns "github.com/miekg/dns"
 )
 
-// lookup asks everything about one name: A and AAAA, and where these are not clean, what tells the cases apart.
-func (r *Resolver) lookup(ctx context.Context, x *exchanger, q Question) Answer {
-	began := r.cfg.Now()
-	a := Answer{ID: q.ID, Name: q.Name, Asked: q.Name, Wildcard: q.Wildcard, Registrable: Registrable(q.Name)}
+// families are the two types that every name is asked for.
+var families = [2]uint16{mdns.TypeA, mdns.TypeAAAA}
+
+// exchanger asks queries by an engine: all servers in order, or only one.
+type exchanger struct {
+	e    *engine
+	only *upstream
+}
+
+func (x exchanger) exchange(ctx context.Context, queries ...query) []message {
+	return x.e.exchange(ctx, x.only, queries)
+}
+
+// asked returns the name that goes on the wire.
+func (q Question) asked() string {
 	if q.Wildcard {
-		a.Asked = randomLabel() + "." + q.Name
+		return randomLabel() + "." + q.Name
 	}
+	return q.Name
+}
+
+// answer is the Answer to a question of which nothing is known yet.
+func (q Question) answer(asked string) Answer {
+	return Answer{ID: q.ID, Name: q.Name, Asked: asked, Wildcard: q.Wildcard, Registrable: Registrable(q.Name)}
+}
+
+// lookup asks everything about one name: A and AAAA, and where these are not clean, what tells the cases apart.
+func (r *Resolver) lookup(ctx context.Context, x exchanger, q Question) Answer {
+	began := x.e.now()
+	a := q.answer(q.asked())
 	r.addresses(ctx, x, &a)
-	r.explainAbsence(ctx, x, &a)
-	r.explainFailure(ctx, x, &a)
-	a.Elapsed = r.cfg.Now().Sub(began)
+	r.investigate(ctx, x, &a)
+	a.Elapsed = x.e.now() - began
 	return a
 }
 
-// addresses asks for A and AAAA together and follows a chain that the server left open.
-func (r *Resolver) addresses(ctx context.Context, x *exchanger, a *Answer) {
-	replies := x.exchange(ctx, []query{{name: a.Asked, qtype: mdns.TypeA}, {name: a.Asked, qtype: mdns.TypeAAAA}})
-	v4, v6 := replies[0], replies[1]
+// glance makes an answer of a task's two replies. It is not clear where there is more to ask.
+func (r *Resolver) glance(t *task) (a Answer, clear bool) {
+	v4, v6 := &t.queries[0].out, &t.queries[1].out
+	a = t.question.answer(t.asked)
+	if _, open := openEnd(v4.chain, v6.chain); open {
+		return a, false
+	}
 	a.A, a.AAAA = v4.reply, v6.reply
-	chain4, chain6 := follow(a.Asked, v4), follow(a.Asked, v6)
+	a.conclude(v4.chain, v6.chain)
+	if a.fails() || a.absent() && !a.tellsApex() {
+		return a, false
+	}
+	return a, true
+}
+
+// addresses asks for A and AAAA together and follows a chain that the server left open.
+func (r *Resolver) addresses(ctx context.Context, x exchanger, a *Answer) {
+	replies := x.exchange(ctx, query{name: a.Asked, qtype: mdns.TypeA}, query{name: a.Asked, qtype: mdns.TypeAAAA})
+	r.chase(ctx, x, a, replies[0], replies[1])
+}
+
+// chase follows a chain that the server left open to its end.
+func (r *Resolver) chase(ctx context.Context, x exchanger, a *Answer, v4, v6 message) {
+	a.A, a.AAAA = v4.reply, v6.reply
+	chain4, chain6 := v4.chain, v6.chain
 	for range chainMax {
 		end, open := openEnd(chain4, chain6)
 		if !open || ctx.Err() != nil {
 			break
 		}
-		more := x.exchange(ctx, []query{{name: end, qtype: mdns.TypeA}, {name: end, qtype: mdns.TypeAAAA}})
+		more := x.exchange(ctx, query{name: end, qtype: mdns.TypeA}, query{name: end, qtype: mdns.TypeAAAA})
 		a.A.extend(more[0].reply)
 		a.AAAA.extend(more[1].reply)
-		next4, next6 := follow(end, more[0]), follow(end, more[1])
+		next4, next6 := more[0].chain, more[1].chain
 		if len(next4.names) == 0 && len(next6.names) == 0 {
 			next4.open, next6.open = false, false
 		}
 		chain4, chain6 = chain4.join(next4), chain6.join(next6)
 	}
+	a.conclude(chain4, chain6)
+}
+
+// conclude keeps where the chains of both families lead.
+func (a *Answer) conclude(chain4, chain6 chain) {
 	a.CNAMEs = chain4.names
 	if len(chain6.names) > len(chain4.names) {
 		a.CNAMEs = chain6.names
 	}
 	a.Loop = chain4.loop || chain6.loop
 	a.Addrs, a.Dropped = merge(chain4.addrs, chain6.addrs)
+}
+
+// investigate asks what tells the cases apart where a name is not clean.
+func (r *Resolver) investigate(ctx context.Context, x exchanger, a *Answer) {
+	r.explainAbsence(ctx, x, a)
+	r.explainFailure(ctx, x, a)
 }
 
 // extend makes r the outcome of a chain whose next part came to more.
@@ -87,21 +139,29 @@ func merge(v4, v6 []netip.Addr) (addrs []netip.Addr, dropped int) {
 	return addrs, dropped
 }
 
-// explainAbsence tells a missing host from a registrable domain that is not delegated (RFC 8020 §2).
-func (r *Resolver) explainAbsence(ctx context.Context, x *exchanger, a *Answer) {
-	if !a.absent() || len(a.CNAMEs) > 0 || a.Registrable == "" {
-		return
+// tellsApex notes what an absent name says of its registrable domain, where that needs no query; false where it does.
+func (a *Answer) tellsApex() bool {
+	if len(a.CNAMEs) > 0 || a.Registrable == "" {
+		return true
 	}
-	if a.Asked == a.Registrable {
-		a.Apex = a.A
-		if a.A.Status != StatusNXDomain {
-			a.Apex = a.AAAA
-		}
+	if a.Asked != a.Registrable {
+		return false
+	}
+	a.Apex = a.A
+	if a.A.Status != StatusNXDomain {
+		a.Apex = a.AAAA
+	}
+	return true
+}
+
+// explainAbsence tells a missing host from a registrable domain that is not delegated (RFC 8020 §2).
+func (r *Resolver) explainAbsence(ctx context.Context, x exchanger, a *Answer) {
+	if !a.absent() || a.tellsApex() {
 		return
 	}
 	a.Apex, a.Nameservers = r.apex.get(a.Registrable, func() apexFacts {
-		m := x.exchange(ctx, []query{{name: a.Registrable, qtype: mdns.TypeNS}})[0]
-		return apexFacts{reply: m.reply, nameservers: m.targets(a.Registrable, mdns.TypeNS)}
+		m := x.exchange(ctx, query{name: a.Registrable, qtype: mdns.TypeNS})[0]
+		return apexFacts{reply: m.reply, nameservers: m.targets}
 	})
 }
 
@@ -112,7 +172,7 @@ const servFailPause = 200 * time.Millisecond
 // explainFailure asks, after SERVFAIL, whether it lasts, whether the name resolves without DNSSEC validation, and
 // whether its CNAMEs go in a circle, which resolvers answer with SERVFAIL as well. The name counts as resolving only
 // without validation when it fails with it before and after.
-func (r *Resolver) explainFailure(ctx context.Context, x *exchanger, a *Answer) {
+func (r *Resolver) explainFailure(ctx context.Context, x exchanger, a *Answer) {
 	if !a.fails() {
 		return
 	}
@@ -121,8 +181,8 @@ func (r *Resolver) explainFailure(ctx context.Context, x *exchanger, a *Answer) 
 		r.explainAbsence(ctx, x, a)
 		return
 	}
-	cd := x.exchange(ctx, []query{{name: a.Asked, qtype: mdns.TypeA, checkingDisabled: true}})[0]
-	if cd.reply.Status.OK() && !follow(a.Asked, cd).loop {
+	cd := x.exchange(ctx, query{name: a.Asked, qtype: mdns.TypeA, checkingDisabled: true})[0]
+	if cd.reply.Status.OK() && !cd.chain.loop {
 		if r.addresses(ctx, x, a); a.fails() {
 			a.CheckingDisabled = cd.reply
 		}
@@ -138,13 +198,12 @@ func (a *Answer) fails() bool {
 }
 
 // walk follows CNAMEs one by one and notes a circle.
-func (r *Resolver) walk(ctx context.Context, x *exchanger, a *Answer) {
+func (r *Resolver) walk(ctx context.Context, x exchanger, a *Answer) {
 	a.CNAMEs = nil
 	seen := map[string]bool{a.Asked: true}
 	name := a.Asked
 	for range chainMax + 1 {
-		m := x.exchange(ctx, []query{{name: name, qtype: mdns.TypeCNAME, checkingDisabled: true}})[0]
-		targets := m.targets(name, mdns.TypeCNAME)
+		targets := x.exchange(ctx, query{name: name, qtype: mdns.TypeCNAME, checkingDisabled: true})[0].targets
 		if len(targets) == 0 {
 			return
 		}
@@ -209,6 +268,13 @@ func (c *apexCache) forget(domain string, e *apexEntry) {
 	if c.entries[domain] == e {
 		delete(c.entries, domain)
 	}
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-limited.Done()
 }
 
 // normal returns the form in which names are compared and kept: lower case, without the trailing dot.

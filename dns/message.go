@@ -6,71 +6,41 @@ import (
 	mdns "github.com/miekg/dns"
 )
 
-// udpSize is the EDNS buffer size that is offered (RFC 9715 §3.1 advises at most 1400; 1232 passes every path).
-const udpSize = 1232
-
-// query is one question on its way.
-type query struct {
-	name             string // without trailing dot
-	qtype            uint16
-	checkingDisabled bool
-	plain            bool // without EDNS, for a server that answers FORMERR to it
-}
-
-func (q query) pack(id uint16) ([]byte, error) {
-	var m mdns.Msg
-	m.Id = id
-	m.RecursionDesired = true
-	m.CheckingDisabled = q.checkingDisabled
-	m.Question = []mdns.Question{{Name: mdns.Fqdn(q.name), Qtype: q.qtype, Qclass: mdns.ClassINET}}
-	if !q.plain {
-		m.SetEdns0(udpSize, false)
-	}
-	return m.Pack()
-}
-
-// asks reports whether m answers q: RFC 5452 §9.1 wants the question compared, not the ID alone.
-func (q query) asks(m *mdns.Msg) bool {
-	return m.Response && m.Opcode == mdns.OpcodeQuery && len(m.Question) == 1 &&
-		m.Question[0].Qtype == q.qtype && m.Question[0].Qclass == mdns.ClassINET &&
-		normal(m.Question[0].Name) == normal(q.name)
-}
-
-// baffles reports whether m is the answer of a server that does not know EDNS: FORMERR, which may come without the
-// question (RFC 6891 §7). It is taken only as the reason to ask again without.
-func (q query) baffles(m *mdns.Msg) bool {
-	return m.Response && !q.plain && len(m.Question) == 0 && m.Rcode == mdns.RcodeFormatError
-}
-
-// message is the outcome of one query: what it came to, and the answer section alone.
+// message is what one reply says in its answer section, and the outcome of the query.
 type message struct {
 	reply     Reply
 	qtype     uint16
-	records   []mdns.RR
+	chain     chain    // of a query for A or AAAA
+	targets   []string // of a query for NS or CNAME: the names that the records of the asked name point to
 	truncated bool
 	negative  bool // an SOA stands in the authority section: the chain's end was looked at (RFC 2308 §2)
 }
 
-func newMessage(q query, m *mdns.Msg, server netip.AddrPort) message {
-	out := message{qtype: q.qtype, records: m.Answer, truncated: m.Truncated}
-	out.reply = Reply{Status: status(m.Rcode), EDE: extendedErrors(m), Server: server}
+func newMessage(q query, m *mdns.Msg) message {
+	out := message{qtype: q.qtype, truncated: m.Truncated}
+	out.reply.EDE = extendedErrors(m)
 	for _, rr := range m.Ns {
 		if rr.Header().Rrtype == mdns.TypeSOA {
 			out.negative = true
 		}
 	}
-	if out.reply.Status == StatusNoError && !out.has(q) {
-		out.reply.Status = StatusNoData
+	if q.qtype == mdns.TypeA || q.qtype == mdns.TypeAAAA {
+		out.chain = follow(q, m.Answer)
+	} else {
+		out.targets = targets(m.Answer, q.name, q.qtype)
 	}
+	out.conclude(status(m.Rcode))
 	return out
 }
 
-// has reports whether the answer section holds a record of the asked type at the end of the chain from the asked name.
-func (m message) has(q query) bool {
-	if q.qtype == mdns.TypeA || q.qtype == mdns.TypeAAAA {
-		return len(follow(q.name, m).addrs) > 0
+// conclude sets the status, NODATA told apart from NOERROR, and whether the chain's end is open.
+func (m *message) conclude(s Status) {
+	if s == StatusNoError && len(m.chain.addrs) == 0 && len(m.targets) == 0 {
+		s = StatusNoData
 	}
-	return len(m.targets(q.name, q.qtype)) > 0
+	m.reply.Status = s
+	c := &m.chain
+	c.open = len(c.names) > 0 && len(c.addrs) == 0 && !c.loop && !m.negative && s.OK() && s != StatusNXDomain
 }
 
 func status(rcode int) Status {
@@ -106,9 +76,9 @@ func extendedErrors(m *mdns.Msg) []EDE {
 }
 
 // targets returns the names that records of name and type point to, for NS and CNAME.
-func (m message) targets(name string, qtype uint16) []string {
+func targets(records []mdns.RR, name string, qtype uint16) []string {
 	var out []string
-	for _, rr := range m.records {
+	for _, rr := range records {
 		if rr.Header().Rrtype != qtype || normal(rr.Header().Name) != normal(name) {
 			continue
 		}
@@ -145,18 +115,18 @@ func (c chain) join(next chain) chain {
 	return c
 }
 
-// follow walks the CNAMEs of the answer section from name and collects the addresses at their end. Records that are
-// not reached so are no answer (RFC 5452 §6: a resolver must not take more than it asked for).
-func follow(name string, m message) chain {
+// follow walks the CNAMEs of the answer section from the asked name and collects the addresses at their end. Records
+// that are not reached so are no answer (RFC 5452 §6: a resolver must not take more than it asked for).
+func follow(q query, records []mdns.RR) chain {
 	var c chain
-	at := normal(name)
+	at := normal(q.name)
 	seen := map[string]bool{at: true}
 	for {
-		targets := m.targets(at, mdns.TypeCNAME)
-		if len(targets) == 0 {
+		next := targets(records, at, mdns.TypeCNAME)
+		if len(next) == 0 {
 			break
 		}
-		at = targets[0]
+		at = next[0]
 		c.names = append(c.names, at)
 		if seen[at] || len(c.names) > chainMax {
 			c.loop = true
@@ -164,14 +134,13 @@ func follow(name string, m message) chain {
 		}
 		seen[at] = true
 	}
-	for _, rr := range m.records {
-		if rr.Header().Rrtype == m.qtype && normal(rr.Header().Name) == at {
+	for _, rr := range records {
+		if rr.Header().Rrtype == q.qtype && normal(rr.Header().Name) == at {
 			if a, ok := address(rr); ok {
 				c.addrs = append(c.addrs, a)
 			}
 		}
 	}
-	c.open = len(c.names) > 0 && len(c.addrs) == 0 && !m.negative && m.reply.Status.OK() && m.reply.Status != StatusNXDomain
 	return c
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"net/netip"
 	"strings"
@@ -28,21 +27,31 @@ type Config struct {
 	Dial Dialer
 	// Now tells the instant; nil is time.Now.
 	Now func() time.Time
-	// Timeout is the longest wait for one reply. 0 is 5 s. The first waits are shorter (0.3 and 0.6 of it), and a
-	// late reply to an earlier query still counts while the wait is for the same server.
+	// Timeout is the longest wait for one reply. 0 is 5 s. Waits are shorter where the round trip is known, and the
+	// first ones always (0.3 and 0.6 of it); a late reply to an earlier attempt still counts.
 	Timeout time.Duration
 	// Attempts is how often one query is sent before its status is TIMEOUT, over all servers. 0 is 3, but at
-	// least one for each server.
+	// least one for each server. An attempt at a server that answered nobody meanwhile does not count.
 	Attempts int
-	// Concurrency is how many names are in flight, each with two queries. 0 is 128: a resolver whose socket has the
-	// usual receive buffer of 208 KiB loses what exceeds some 270 queries at once.
+	// Concurrency is how many names may be in flight, each with two queries. 0 is 8192. How many are follows from
+	// what the servers bear.
 	Concurrency int
+	// Rate is how many queries a second one server gets at most. 0 is no cap, but for well-known public resolvers.
+	Rate float64
+}
+
+// rate returns the cap for a server.
+func (c *Config) rate(server netip.AddrPort) float64 {
+	if c.Rate > 0 {
+		return c.Rate
+	}
+	return publicRates[server.Addr().Unmap()]
 }
 
 const (
 	defaultTimeout     = 5 * time.Second
 	defaultAttempts    = 3
-	defaultConcurrency = 128
+	defaultConcurrency = 8192
 	chainMax           = 16 // CNAMEs followed before a chain counts as a loop
 	addrsMax           = 64 // addresses kept of one name
 )
@@ -51,8 +60,12 @@ const (
 type Resolver struct {
 	cfg  Config
 	apex apexCache
-	// order holds the servers in the order they are asked; Check replaces it.
-	order atomic.Pointer[[]netip.AddrPort]
+	// order holds the indexes of servers in the order they are asked; Check replaces it.
+	order atomic.Pointer[[]int]
+
+	mu     sync.Mutex // guards the two below
+	engine *engine    // nil while nobody needs it
+	users  int
 }
 
 // New returns a Resolver. It opens nothing yet.
@@ -70,8 +83,37 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.Attempts = max(cmp.Or(cfg.Attempts, defaultAttempts), len(cfg.Servers))
 	cfg.Concurrency = cmp.Or(cfg.Concurrency, defaultConcurrency)
 	r := &Resolver{cfg: cfg}
-	r.order.Store(&cfg.Servers)
+	order := make([]int, len(cfg.Servers))
+	for i := range order {
+		order[i] = i
+	}
+	r.order.Store(&order)
 	return r, nil
+}
+
+// engage returns the engine, started where it is not running. Each call needs one of release.
+func (r *Resolver) engage(ctx context.Context) *engine {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.engine == nil {
+		r.engine = newEngine(ctx, &r.cfg, func() []int { return *r.order.Load() })
+	}
+	r.users++
+	return r.engine
+}
+
+// release stops the engine when its last user has gone.
+func (r *Resolver) release(e *engine) {
+	r.mu.Lock()
+	r.users--
+	last := r.users == 0
+	if last {
+		r.engine = nil
+	}
+	r.mu.Unlock()
+	if last {
+		e.stop()
+	}
 }
 
 func dialReal(ctx context.Context, network string, addr netip.AddrPort) (net.Conn, error) {
@@ -79,67 +121,23 @@ func dialReal(ctx context.Context, network string, addr netip.AddrPort) (net.Con
 	return d.DialContext(ctx, network, addr.String())
 }
 
-// Resolve asks for every name of questions and calls answer once for each, in the order of completion, one call at a
-// time. answer may block: names that are read, and no others, wait meanwhile. When ctx ends no more questions are
-// taken, and what was taken and not finished is answered with StatusCanceled. Nothing of it runs on after it returns.
-//
-//	questions ──▶ feed ──▶ Concurrency workers, each with its own sockets ──▶ answer
-func (r *Resolver) Resolve(ctx context.Context, questions iter.Seq[Question], answer func(Answer)) {
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex // one answer at a time
-		feed = make(chan Question)
-	)
-	wg.Go(func() {
-		defer close(feed)
-		for q := range questions {
-			select {
-			case feed <- q:
-			case <-ctx.Done():
-				mu.Lock()
-				answer(canceled(q))
-				mu.Unlock()
-				return
-			}
-		}
-	})
-	for range r.cfg.Concurrency {
-		wg.Go(func() {
-			x := r.newExchanger()
-			defer x.close()
-			for q := range feed {
-				a := r.safely(ctx, x, q)
-				mu.Lock()
-				answer(a)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-}
-
 // Lookup asks for one name. It is for the few names that only turn up while others are looked at; a list goes to
 // Resolve.
 func (r *Resolver) Lookup(ctx context.Context, q Question) Answer {
-	x := r.newExchanger()
-	defer x.close()
-	return r.safely(ctx, x, q)
+	e := r.engage(ctx)
+	defer r.release(e)
+	return r.safely(q, func() Answer { return r.lookup(ctx, exchanger{e: e}, q) })
 }
 
 // safely looks a name up; a panic on what a server sent is that name's trouble and no other's.
-func (r *Resolver) safely(ctx context.Context, x *exchanger, q Question) (a Answer) {
+func (r *Resolver) safely(q Question, look func() Answer) (a Answer) {
 	defer func() {
 		if v := recover(); v != nil {
 			bug := Reply{Status: StatusOther, Trouble: fmt.Sprintf("a defect of certscan: %v", v)}
 			a = Answer{ID: q.ID, Name: q.Name, Asked: q.Name, Wildcard: q.Wildcard, A: bug, AAAA: bug}
 		}
 	}()
-	return r.lookup(ctx, x, q)
-}
-
-func canceled(q Question) Answer {
-	cut := Reply{Status: StatusCanceled}
-	return Answer{ID: q.ID, Name: q.Name, Asked: q.Name, Wildcard: q.Wildcard, A: cut, AAAA: cut}
+	return look()
 }
 
 // checkGrace is how long Check waits for the other servers once one resolved a control name.
@@ -151,13 +149,15 @@ const checkGrace = time.Second
 func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip.AddrPort, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	e := r.engage(ctx)
+	defer r.release(e)
 	var wg sync.WaitGroup
 	var grace *time.Timer
 	var once sync.Once
 	why := make([]string, len(r.cfg.Servers))
-	for i, s := range r.cfg.Servers {
+	for i := range r.cfg.Servers {
 		wg.Go(func() {
-			if why[i] = r.checkServer(ctx, s, controls); why[i] == "" {
+			if why[i] = r.checkServer(ctx, e, i, controls); why[i] == "" {
 				once.Do(func() { grace = time.AfterFunc(checkGrace, cancel) })
 			}
 		})
@@ -166,13 +166,14 @@ func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip
 	if grace != nil {
 		grace.Stop()
 	}
-	var good []netip.AddrPort
+	var good, bad []int
 	var reasons []string
 	for i, s := range r.cfg.Servers {
 		if why[i] == "" {
-			good = append(good, s)
+			good = append(good, i)
 			continue
 		}
+		bad = append(bad, i)
 		silent = append(silent, s)
 		reasons = append(reasons, fmt.Sprintf("%s: %s", s, why[i]))
 	}
@@ -180,23 +181,21 @@ func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip
 		return silent, fmt.Errorf("no control name resolves (%s): check the resolver and the network, or name other controls with --control",
 			strings.Join(reasons, "; "))
 	}
-	ordered := append(good, silent...)
+	ordered := append(good, bad...)
 	r.order.Store(&ordered)
 	return silent, nil
 }
 
 // checkServer returns why no control name resolves at a server; empty when one does.
-func (r *Resolver) checkServer(ctx context.Context, server netip.AddrPort, controls []string) string {
-	x := r.newExchanger()
-	x.only = []netip.AddrPort{server}
-	defer x.close()
+func (r *Resolver) checkServer(ctx context.Context, e *engine, server int, controls []string) string {
+	x := exchanger{e: e, only: e.servers[server]}
 	var queries []query
 	for _, name := range controls {
 		queries = append(queries, query{name: name, qtype: mdns.TypeA}, query{name: name, qtype: mdns.TypeAAAA})
 	}
 	var why []string
-	for i, m := range x.exchange(ctx, queries) {
-		if len(follow(queries[i].name, m).addrs) > 0 {
+	for i, m := range x.exchange(ctx, queries...) {
+		if len(m.chain.addrs) > 0 {
 			return ""
 		}
 		if i%2 == 0 {

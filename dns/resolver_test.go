@@ -49,7 +49,7 @@ func world(t *testing.T, edit func(*Config)) (*fixtures.Internet, *Resolver) {
 	n := fixtures.New(t)
 	n.Zone("example.test", zone)
 	n.Zone("other.test", "@ SOA ns hostmaster 1 2 3 4 300\n@ NS ns\nns A 198.51.101.2\nwww A 93.184.2.1\n")
-	cfg := Config{Servers: []netip.AddrPort{n.Resolver("9.9.9.9")}, Dial: n.Dial, Timeout: time.Second, Concurrency: 8}
+	cfg := Config{Servers: []netip.AddrPort{n.Resolver("193.0.0.53")}, Dial: n.Dial, Timeout: time.Second, Concurrency: 8}
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -190,8 +190,8 @@ func TestOtherResolverFirst(t *testing.T) {
 			var second netip.AddrPort
 			n := fixtures.New(t)
 			n.Zone("example.test", zone)
-			first := n.Resolver("9.9.9.9")
-			second = n.Resolver("149.112.112.112")
+			first := n.Resolver("193.0.0.53")
+			second = n.Resolver("193.0.1.53")
 			fault.Server = first
 			n.Fault("*", fault)
 			r, err := New(Config{Servers: []netip.AddrPort{first, second}, Dial: n.Dial, Timeout: 500 * time.Millisecond})
@@ -316,7 +316,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	n := fixtures.New(t)
 	n.Zone("example.test", zone)
-	good, bad := n.Resolver("9.9.9.9"), n.Resolver("149.112.112.112")
+	good, bad := n.Resolver("193.0.0.53"), n.Resolver("193.0.1.53")
 	n.Fault("*", fixtures.DNSFault{Server: bad, RCode: mdns.RcodeRefused})
 	r, err := New(Config{Servers: []netip.AddrPort{bad, good}, Dial: n.Dial, Timeout: time.Second})
 	if err != nil {
@@ -359,7 +359,7 @@ func TestSimulatedTime(t *testing.T) {
 			})
 			return client, nil
 		}
-		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: silent, Timeout: 10 * time.Second})
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: silent, Timeout: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,7 +382,7 @@ func TestLateReply(t *testing.T) {
 			servers.Go(func() { replyLate(server, 4*time.Second) })
 			return client, nil
 		}
-		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: late, Timeout: 10 * time.Second})
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: late, Timeout: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -435,7 +435,7 @@ func TestIDsAreUnpredictable(t *testing.T) {
 	ids := map[uint16]int{}
 	n := fixtures.New(t)
 	n.Zone("example.test", zone)
-	server := n.Resolver("9.9.9.9")
+	server := n.Resolver("193.0.0.53")
 	dial := func(ctx context.Context, network string, addr netip.AddrPort) (net.Conn, error) {
 		c, err := n.Dial(ctx, network, addr)
 		return writeSpy{c, func(b []byte) {
@@ -488,7 +488,7 @@ func TestCheckReachesRunningWorkers(t *testing.T) {
 	t.Parallel()
 	n := fixtures.New(t)
 	n.Zone("example.test", zone)
-	good, bad := n.Resolver("9.9.9.9"), n.Resolver("149.112.112.112")
+	good, bad := n.Resolver("193.0.0.53"), n.Resolver("193.0.1.53")
 	n.Fault("*", fixtures.DNSFault{Server: bad, RCode: mdns.RcodeRefused})
 	r, err := New(Config{Servers: []netip.AddrPort{bad, good}, Dial: n.Dial, Timeout: time.Second, Concurrency: 2})
 	if err != nil {
@@ -517,7 +517,7 @@ func TestRefusedSocket(t *testing.T) {
 		down := func(context.Context, string, netip.AddrPort) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 		}
-		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: down, Timeout: 10 * time.Second})
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: down, Timeout: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -545,7 +545,7 @@ func TestFormErrWithoutQuestion(t *testing.T) {
 			servers.Go(func() { answerWithoutEDNS(server) })
 			return client, nil
 		}
-		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: old})
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: old})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -584,7 +584,7 @@ func answerWithoutEDNS(c net.Conn) {
 func TestDefectIsOneNamesTrouble(t *testing.T) {
 	t.Parallel()
 	r, err := New(Config{
-		Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")},
+		Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")},
 		Dial:    func(context.Context, string, netip.AddrPort) (net.Conn, error) { panic("a defect") },
 	})
 	if err != nil {
@@ -620,7 +620,7 @@ func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var servers sync.WaitGroup
 		defer servers.Wait()
-		good := netip.MustParseAddrPort("9.9.9.9:53")
+		good := netip.MustParseAddrPort("193.0.0.53:53")
 		dial := func(_ context.Context, _ string, a netip.AddrPort) (net.Conn, error) {
 			client, server := net.Pipe()
 			servers.Go(func() {
@@ -632,7 +632,7 @@ func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
 			})
 			return client, nil
 		}
-		silent := netip.MustParseAddrPort("149.112.112.112:53")
+		silent := netip.MustParseAddrPort("193.0.1.53:53")
 		r, err := New(Config{Servers: []netip.AddrPort{silent, good}, Dial: dial, Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
@@ -657,7 +657,7 @@ func TestBothRepliesCome(t *testing.T) {
 			servers.Go(func() { replyTwice(server) })
 			return client, nil
 		}
-		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: dial, Timeout: 10 * time.Second})
+		r, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: dial, Timeout: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

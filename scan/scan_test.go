@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 	n.Serve("93.184.9.9:443", fixtures.Site{Names: []string{"moved.example.test"}, Chain: ca.Issue(fixtures.Leaf{Names: []string{"moved.example.test"}, NotAfter: now.Add(-time.Hour)})})
 	n.Fault("servfail.example.test", fixtures.DNSFault{RCode: servFail})
 
-	resolver, err := dns.New(dns.Config{Servers: []netip.AddrPort{n.Resolver("9.9.9.9")}, Dial: n.Dial, Timeout: 2 * time.Second, Concurrency: 8})
+	resolver, err := dns.New(dns.Config{Servers: []netip.AddrPort{n.Resolver("193.0.0.53")}, Dial: n.Dial, Timeout: 2 * time.Second, Concurrency: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -523,7 +523,7 @@ func TestNothingIsLeft(t *testing.T) {
 			servers.Go(func() { serve(server, network) })
 			return client, nil
 		}
-		resolver, err := dns.New(dns.Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:53")}, Dial: dial})
+		resolver, err := dns.New(dns.Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")}, Dial: dial})
 		if err != nil {
 			t.Fatal(err)
 		}

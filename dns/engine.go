@@ -1,0 +1,490 @@
+package dns
+
+import (
+	"context"
+	crand "crypto/rand"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	freshMax = 256 // queries that wait for a window before no more names are read
+	extraMax = 5   // attempts of a query that do not count, because the server or our window was at fault
+	probeGap = 100 * time.Millisecond
+)
+
+// engine sends queries and finds their replies. While it runs it has one goroutine a server that sends, one a socket
+// that receives, and one that is the clock; none of them is woken for a single query where there are more. All its state
+// is guarded by mu, which is held for a batch of datagrams at a time and never while anything waits.
+//
+//	Resolve ─▶ fresh ─▶ upstream.send ─▶ socket ─▶ server
+//	   ▲   again ──▲ ▲                     │
+//	   │           │ └── clock: time is up │
+//	   └── done ◀── socket.receive ◀───────┘
+type engine struct {
+	cfg    *Config
+	order  func() []int // indexes of servers as they are to be asked now
+	began  time.Time
+	ctx    context.Context //nolint:containedctx // the engine's own life: it is longer than any call
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	poke   chan struct{} // wakes the clock
+
+	mu      sync.Mutex // guards all below, and all of upstreams, sockets, inquiries and groups
+	closed  bool
+	servers []*upstream
+	follow  queue   // inquiries of names that are being looked into: before fresh ones
+	fresh   queue   // inquiries that no server was asked yet
+	flights flights // queries on their way
+	wheel   wheel
+	alarm   instant // when the clock looks next; 0 is never
+	random  *rand.ChaCha8
+	hungry  sync.Cond // feeders wait on it until fresh runs low
+	spare   *task
+	tcp     chan struct{} // a token for each connection
+}
+
+func newEngine(ctx context.Context, cfg *Config, order func() []int) *engine {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var seed [32]byte
+	_, _ = crand.Read(seed[:]) // never fails (crypto/rand)
+	e := &engine{
+		cfg: cfg, order: order, began: cfg.Now(), ctx: ctx, cancel: cancel,
+		poke: make(chan struct{}, 1), random: rand.NewChaCha8(seed), tcp: make(chan struct{}, 32),
+	}
+	e.hungry.L = &e.mu
+	for i, s := range cfg.Servers {
+		u := &upstream{e: e, index: i, server: s, pace: newPace(cfg.rate(s), 0)}
+		u.work.L = &e.mu
+		e.servers = append(e.servers, u)
+	}
+	for _, u := range e.servers {
+		e.wg.Go(u.send)
+	}
+	e.wg.Go(e.clock)
+	return e
+}
+
+// stop ends the engine; nothing of it runs on.
+func (e *engine) stop() {
+	e.cancel()
+	e.mu.Lock()
+	e.closed = true
+	for _, u := range e.servers {
+		u.work.Broadcast()
+		if u.sock != nil {
+			u.sock.close()
+		}
+	}
+	for _, f := range e.flights.all {
+		if f.q != nil {
+			f.sock.close() // retired ones as well
+		}
+	}
+	e.mu.Unlock()
+	e.nudge()
+	e.wg.Wait()
+}
+
+func (e *engine) now() instant { return e.cfg.Now().Sub(e.began) }
+
+// nudge wakes the clock.
+func (e *engine) nudge() {
+	select {
+	case e.poke <- struct{}{}:
+	default:
+	}
+}
+
+// clock deals with inquiries whose time is up, and wakes servers that a rate held back.
+func (e *engine) clock() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		e.mu.Lock()
+		if e.closed {
+			e.mu.Unlock()
+			return
+		}
+		now := e.now()
+		e.wheel.turn(now, func(q *inquiry) { e.due(q, now) })
+		e.rouse(now)
+		e.alarm = e.nextAlarm()
+		wait := time.Hour
+		if e.alarm > 0 {
+			wait = max(e.alarm-now, 0)
+		}
+		e.mu.Unlock()
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-e.poke:
+		}
+	}
+}
+
+func (e *engine) nextAlarm() instant {
+	next, _ := e.wheel.next()
+	for _, u := range e.servers {
+		if u.held > 0 && (next == 0 || u.held < next) {
+			next = u.held
+		}
+	}
+	return next
+}
+
+// alarmAt makes the clock look at an instant, or before.
+func (e *engine) alarmAt(at instant) {
+	if e.alarm == 0 || at < e.alarm {
+		e.alarm = at
+		e.nudge()
+	}
+}
+
+func (e *engine) arm(q *inquiry, at instant) {
+	e.wheel.arm(q, at)
+	e.alarmAt(at)
+}
+
+// rouse wakes whoever has something to do now.
+func (e *engine) rouse(now instant) {
+	for _, u := range e.servers {
+		if u.asleep && u.ready(now) {
+			u.asleep = false
+			u.work.Signal()
+		}
+	}
+	if e.fresh.n < freshMax/2 {
+		e.hungry.Broadcast()
+	}
+}
+
+// stage is where an inquiry stands.
+type stage uint8
+
+const (
+	stageNew     stage = iota
+	stageQueued        // for a server's window
+	stageFlying        // a query is on its way
+	stagePaused        // until its deadline, then it is asked again
+	stageOverTCP       // a truncated reply is fetched whole
+	stageLinger        // all attempts are made, but nobody is answered: until the server is back, or the time is up
+	stageDone
+)
+
+// inquiry is one query until it has an outcome.
+type inquiry struct {
+	query
+	out   message
+	group *group
+	only  *upstream // the one server to ask; nil is all in order
+
+	serial   uint64 // tells one use of the struct from the next
+	stage    stage
+	limit    int8 // attempts that count, at most
+	tries    int8 // attempts that count
+	extra    int8 // attempts that did not
+	home     int8 // place of the first server asked
+	refused  bool // REFUSED by a server that answers others: too many queries, it seems
+	useless  uint64
+	began    instant
+	deadline instant
+	last     uint32 // the newest flight; 0 is none
+	room     [4]netip.Addr
+
+	// An inquiry is armed, or in a queue, or neither; never both.
+	prev, next *inquiry
+	in         *queue
+	bucket     int32
+	armed      bool
+}
+
+// group is the inquiries that are waited for together.
+type group struct {
+	left int
+	// One of them is told when none is left.
+	task   *task
+	done   chan struct{}
+	canary *upstream
+}
+
+// queue is a first-in-first-out list.
+type queue struct {
+	head, tail *inquiry
+	n          int
+}
+
+func (l *queue) push(q *inquiry) {
+	q.in, q.prev, q.next = l, l.tail, nil
+	if l.tail != nil {
+		l.tail.next = q
+	} else {
+		l.head = q
+	}
+	l.tail = q
+	l.n++
+}
+
+func (l *queue) remove(q *inquiry) {
+	if q.prev != nil {
+		q.prev.next = q.next
+	} else {
+		l.head = q.next
+	}
+	if q.next != nil {
+		q.next.prev = q.prev
+	} else {
+		l.tail = q.prev
+	}
+	q.in, q.prev, q.next = nil, nil, nil
+	l.n--
+}
+
+// flight is one datagram on its way, or given up and perhaps late.
+type flight struct {
+	q     *inquiry
+	sock  *socket
+	sent  instant
+	older uint32 // the inquiry's flight before
+	id    uint16
+	// counted is set while it takes a place in the server's window.
+	counted bool
+}
+
+// flights are numbered from 1.
+type flights struct {
+	all  []flight
+	free []uint32
+}
+
+func (l *flights) add(f flight) uint32 {
+	if n := len(l.free); n > 0 {
+		i := l.free[n-1]
+		l.free = l.free[:n-1]
+		l.all[i] = f
+		return i
+	}
+	if len(l.all) == 0 {
+		l.all = append(l.all, flight{})
+	}
+	l.all = append(l.all, f)
+	return uint32(len(l.all) - 1)
+}
+
+// ask takes an inquiry in. The caller wakes the servers.
+func (e *engine) ask(q *inquiry, to *queue, now instant) {
+	q.began = now
+	if q.limit == 0 {
+		q.limit = int8(min(e.cfg.Attempts, 100))
+	}
+	q.out = message{qtype: q.qtype, reply: Reply{Status: StatusTimeout}}
+	e.enqueue(q, to)
+}
+
+func (e *engine) enqueue(q *inquiry, to *queue) {
+	q.stage = stageQueued
+	to.push(q)
+}
+
+// finish ends an inquiry with what its out says.
+func (e *engine) finish(q *inquiry) {
+	if q.stage == stageDone {
+		return
+	}
+	e.wheel.disarm(q)
+	if q.in != nil {
+		q.in.remove(q)
+	}
+	for q.last != 0 {
+		e.land(q.last)
+	}
+	q.stage = stageDone
+	q.serial++
+	g := q.group
+	if g.left--; g.left > 0 {
+		return
+	}
+	switch {
+	case g.task != nil:
+		g.task.batch.finished(g.task)
+	case g.canary != nil:
+		g.canary.canary = false
+	default:
+		close(g.done)
+	}
+}
+
+// land ends a flight.
+func (e *engine) land(i uint32) {
+	f := e.flights.all[i]
+	e.uncount(i)
+	for at := &f.q.last; *at != 0; at = &e.flights.all[*at].older {
+		if *at == i {
+			*at = f.older
+			break
+		}
+	}
+	f.sock.byID[f.id] = 0
+	e.flights.all[i] = flight{}
+	e.flights.free = append(e.flights.free, i)
+	if f.sock.open--; f.sock.open == 0 && f.sock.retired {
+		f.sock.close()
+	}
+}
+
+// uncount gives a flight's place in the window free.
+func (e *engine) uncount(i uint32) {
+	if f := &e.flights.all[i]; f.counted {
+		f.counted = false
+		f.sock.up.inflight--
+	}
+}
+
+// due deals with an inquiry whose time is up.
+func (e *engine) due(q *inquiry, now instant) {
+	switch q.stage {
+	case stagePaused:
+		e.retry(q)
+	case stageFlying:
+		f := e.flights.all[q.last]
+		u := f.sock.up
+		if q.deadline = f.sent + u.patience(q); q.deadline > now {
+			e.wheel.arm(q, u.look(q, now))
+			return
+		}
+		e.expire(q, u, f.sent, now)
+	case stageLinger:
+		u := e.flights.all[q.last].sock.up
+		switch {
+		case u.lastReply > e.flights.all[q.last].sent && q.extra < extraMax:
+			q.extra++
+			q.tries--
+			e.retry(q)
+		case now >= q.deadline:
+			e.finish(q)
+		default:
+			e.linger(q, u, now)
+		}
+	case stageNew, stageQueued, stageOverTCP, stageDone:
+	}
+}
+
+// expire deals with a query that got no reply in time. It counts as an attempt where the server answered anybody since:
+// otherwise the server is at fault, and a query that is known to have an answer finds out whether it lives.
+func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
+	e.uncount(q.last)
+	heard := u.lastReply > sent
+	if !heard {
+		u.silent(sent, now)
+		u.sendCanary(now)
+	}
+	if u.lastLoss > sent && q.extra < extraMax {
+		q.extra++
+		q.tries--
+	}
+	switch {
+	case q.tries < q.limit:
+		e.retry(q)
+	case !heard && u.samples >= learned && q.group.canary == nil:
+		q.deadline = q.began + e.cfg.Timeout*19/10 // as long as all waits without anything learned
+		e.linger(q, u, now)
+	default:
+		e.finish(q)
+	}
+}
+
+func (e *engine) linger(q *inquiry, u *upstream, now instant) {
+	q.stage = stageLinger
+	u.sendCanary(now)
+	e.wheel.arm(q, now+u.wait(0, false, e.cfg.Timeout))
+}
+
+// retry queues an inquiry for the server whose turn it is, or ends it where all attempts are made.
+func (e *engine) retry(q *inquiry) {
+	u := e.turn(q)
+	if u == nil || q.tries >= q.limit {
+		e.finish(q)
+		return
+	}
+	e.enqueue(q, &u.again)
+}
+
+// turn returns the server that is to be asked next; nil where all have given replies that are no use.
+func (e *engine) turn(q *inquiry) *upstream {
+	if q.only != nil {
+		if q.useless != 0 {
+			return nil
+		}
+		return q.only
+	}
+	order := e.order()
+	for i := range order {
+		k := order[(int(q.home)+int(q.tries)+i)%len(order)]
+		if q.useless&(1<<(k&63)) == 0 {
+			return e.servers[k]
+		}
+	}
+	return nil
+}
+
+// fail notes that this machine could not send an inquiry's query or not read its reply, and tries again: at once at
+// another server, after a pause where all were tried, since a server that is just starting anew refuses at once.
+func (e *engine) fail(q *inquiry, u *upstream, why string, now instant) {
+	q.out.reply.Trouble = why
+	e.wheel.disarm(q)
+	servers := len(e.servers)
+	if q.only != nil {
+		servers = 1
+	}
+	if q.tries >= q.limit || int(q.tries)%servers != 0 {
+		e.retry(q)
+		return
+	}
+	q.stage = stagePaused
+	e.arm(q, now+u.wait(int(q.tries)-1, false, e.cfg.Timeout)/3)
+}
+
+// exchange asks queries together and returns a message for each. A query without a usable reply (no reply, SERVFAIL,
+// REFUSED, or an rcode that says nothing of the name) goes to the next server first, then round again. When all is
+// tried, the last real reply counts, else TIMEOUT. only limits it to one server; nil is all.
+func (e *engine) exchange(ctx context.Context, only *upstream, queries []query) []message {
+	g := &group{left: len(queries), done: make(chan struct{})}
+	asked := make([]inquiry, len(queries))
+	e.mu.Lock()
+	now := e.now()
+	for i := range asked {
+		q := &asked[i]
+		q.query, q.group, q.only = queries[i], g, only
+		to := &e.follow
+		if only != nil {
+			to = &only.again
+		}
+		e.ask(q, to, now)
+	}
+	e.rouse(now)
+	e.mu.Unlock()
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+		e.mu.Lock()
+		for i := range asked {
+			e.cut(&asked[i])
+		}
+		e.mu.Unlock()
+	}
+	out := make([]message, len(asked))
+	for i := range asked {
+		out[i] = asked[i].out
+	}
+	return out
+}
+
+// cut ends an inquiry because its context has ended.
+func (e *engine) cut(q *inquiry) {
+	if q.stage != stageDone {
+		q.out.reply.Status = StatusCanceled
+		e.finish(q)
+	}
+}
