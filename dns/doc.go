@@ -6,15 +6,22 @@
 //
 // What the Resolver promises:
 //   - A and AAAA of every name are asked, always both; a clean name costs these two queries and no more.
-//   - A reply is believed only if it comes from the server that was asked, with the ID and the question that were
-//     sent (RFC 5452 §9.1). Anything else is dropped and the wait goes on.
+//   - A reply is believed only if it comes from the server that was asked, to the port it was asked from, with the ID
+//     and the question that were sent (RFC 5452 §9.1); IDs and ports are unpredictable (§9.2). Anything else is dropped
+//     and the wait goes on.
 //   - A truncated reply is asked again over TCP (RFC 7766 §5).
-//   - A query that got no usable reply is sent to the next resolver first, then again, at most Attempts times.
+//   - A query that got no usable reply is sent to the next resolver first, then again. It is given up after Attempts
+//     at servers that answered others meanwhile; where nobody is answered, or our own queries get lost, it is asked on.
+//   - How many queries are on their way to a server follows from what it bears: few at first, more while nothing is lost
+//     and its queue stays short, fewer at once where queries get lost. A rate is never exceeded. How long a reply is
+//     waited for follows from the round trip and from the slowest replies of late.
 //   - Only records of the answer section whose owner is reached from the asked name through CNAMEs count: glue and
 //     additional records never do. A chain that returns to itself, or is longer than 16 names, ends as a loop.
 //   - ::ffff:a.b.c.d counts as a.b.c.d. /etc/hosts, search domains and the operating system's resolver have no say.
 //   - Every query has its deadline, every reply its limit of 64 KiB; a cancelled context ends the wait at once.
 //   - As many answers as names, whatever happens: what was cut short is [StatusCanceled].
+//   - Memory grows with the queries in flight and never with the list. A query costs no allocation, goroutine, channel
+//     or timer of its own; a name that is not clean costs a goroutine.
 //
 // The Judge follows the order of the verdicts that docs/codes.md lists, and never guesses: what cannot be told is
 // [Unknown]. It knows nothing of certificates or of policy.

@@ -227,6 +227,17 @@ func (l *queue) push(q *inquiry) {
 	l.n++
 }
 
+func (l *queue) pushFront(q *inquiry) {
+	q.in, q.prev, q.next = l, nil, l.head
+	if l.head != nil {
+		l.head.prev = q
+	} else {
+		l.tail = q
+	}
+	l.head = q
+	l.n++
+}
+
 func (l *queue) remove(q *inquiry) {
 	if q.prev != nil {
 		q.prev.next = q.next
@@ -358,7 +369,7 @@ func (e *engine) due(q *inquiry, now instant) {
 	case stageLinger:
 		u := e.flights.all[q.last].sock.up
 		switch {
-		case u.lastReply > e.flights.all[q.last].sent && q.extra < extraMax:
+		case u.aliveAt(e.flights.all[q.last].sent) && q.extra < extraMax:
 			q.extra++
 			q.tries--
 			e.retry(q)
@@ -375,9 +386,11 @@ func (e *engine) due(q *inquiry, now instant) {
 // otherwise the server is at fault, and a query that is known to have an answer finds out whether it lives.
 func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
 	e.uncount(q.last)
-	heard := u.lastReply > sent
+	heard := u.aliveAt(sent)
 	if !heard {
-		u.silent(sent, now)
+		if q.group.canary != nil || u.good.name == "" {
+			u.silent(sent, now)
+		}
 		u.sendCanary(now)
 	}
 	if u.lastLoss > sent && q.extra < extraMax {

@@ -12,9 +12,10 @@ const (
 	windowFirst = 128    // queries in flight at first: fits a receive buffer of 208 KiB, the usual default
 	windowMin   = 8      // and never fewer, however much is lost
 	windowMax   = 16_384 // a quarter of the IDs of a socket
-	// queueMax is the delay that our own queries may add at the server before the window stops growing: a server that
-	// answers 30,000 queries a second has then some 300 of them waiting.
-	queueMax = 10 * time.Millisecond
+	// queueMax is the delay that our own queries may add at the server before the window stops growing, or a quarter of
+	// the round trip where that is more: of a server that answers 30,000 queries a second some 120 wait then.
+	queueMax    = 4 * time.Millisecond
+	queueSample = 32 // replies of which the fastest tells that delay
 
 	learned     = 16                     // replies before retry times follow the round trip
 	waitMin     = 200 * time.Millisecond // the shortest wait for a reply
@@ -37,11 +38,14 @@ type pace struct {
 	smooth, spread time.Duration // RFC 6298 §2
 	base           time.Duration // the fastest reply
 	slowest        time.Duration // of late, forgotten slowly
-	roundBegan     instant
-	roundMin       time.Duration
-	roundReplies   int
-	roundLost      int
-	queued         bool // the last round's fastest reply shows a long queue
+	// A round is a round trip; losses are counted by it.
+	roundBegan   instant
+	roundReplies int
+	roundLost    int
+	// The fastest of some replies tells the server's queue, whatever else makes single ones slow.
+	some    int
+	fastest time.Duration
+	queued  bool // it is long
 
 	lastReply instant // any reply that could be believed
 	lastLoss  instant // a confirmed one
@@ -88,16 +92,20 @@ func (p *pace) replied(rtt time.Duration, now instant) {
 	p.lastReply = now
 	rtt = max(rtt, time.Microsecond)
 	if p.samples == 0 {
-		p.smooth, p.spread, p.base, p.roundMin = rtt, rtt/2, rtt, rtt
+		p.smooth, p.spread, p.base, p.fastest = rtt, rtt/2, rtt, rtt
 	}
 	p.samples++
 	p.spread += ((p.smooth - rtt).Abs() - p.spread) / 4
 	p.smooth += (rtt - p.smooth) / 8
 	p.base = min(p.base, rtt)
 	p.slowest = max(p.slowest-p.slowest>>14, rtt)
-	p.roundMin = min(p.roundMin, rtt)
+	p.fastest = min(p.fastest, rtt)
+	if p.some++; p.some == queueSample {
+		p.queued = p.fastest > p.base+max(queueMax, p.base/4)
+		p.some, p.fastest = 0, time.Hour
+	}
 	p.roundReplies++
-	if p.roundReplies >= 8 && (now-p.roundBegan) >= p.smooth {
+	if p.roundReplies >= 8 && now-p.roundBegan >= p.smooth {
 		p.endRound(now)
 	}
 	p.grow()
@@ -117,14 +125,13 @@ func (p *pace) grow() {
 }
 
 func (p *pace) endRound(now instant) {
-	p.queued = p.roundMin > 2*p.base+queueMax
 	if p.rate != p.ceiling { // slowed down by loss: recover
 		p.rate *= 1.25
 		if p.rate > 50_000 || p.ceiling > 0 && p.rate > p.ceiling {
 			p.rate = p.ceiling
 		}
 	}
-	p.roundBegan, p.roundMin, p.roundReplies, p.roundLost = now, time.Hour, 0, 0
+	p.roundBegan, p.roundReplies, p.roundLost = now, 0, 0
 }
 
 // lost learns that a query sent at an instant got lost on its way.
@@ -166,6 +173,9 @@ func (p *pace) silent(sent, now instant) {
 		p.window, p.cut = max(windowMin, p.window/2), now
 	}
 }
+
+// aliveAt reports whether the server answered anybody since an instant, or shortly before.
+func (p *pace) aliveAt(sent instant) bool { return p.samples > 0 && p.lastReply+waitMin/2 > sent }
 
 // wait is how long a reply to the given attempt (from 0) is waited for. Until enough is learned it is 0.3, 0.6 and 1 of
 // the timeout.

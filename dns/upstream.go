@@ -228,6 +228,9 @@ func (u *upstream) launch(q *inquiry, box *outbox, s *socket, now instant) {
 	s.open++
 	q.deadline = now + u.patience(q)
 	e.arm(q, u.look(q, now))
+	if q.tries > 1 && now-u.lastReply > waitMin/4 {
+		u.sendCanary(now)
+	}
 }
 
 // patience is how long the attempt that was just made is waited for.
@@ -264,6 +267,8 @@ func (u *upstream) sendCanary(now instant) {
 	u.canary = true
 	q := &inquiry{query: u.good, only: u, limit: 1, group: &group{left: 1, canary: u}}
 	u.e.ask(q, &u.again, now)
+	u.again.remove(q)
+	u.again.pushFront(q)
 }
 
 // trouble gives a socket up that cannot be written or read: what is on its way by it has failed.
