@@ -11,7 +11,7 @@ import (
 
 const (
 	freshMax = 256 // queries that wait for a window before no more names are read
-	extraMax = 5   // attempts of a query that do not count, because the server or our window was at fault
+	extraMax = 8   // attempts of a query that do not count, because the server or our window was at fault
 	probeGap = 100 * time.Millisecond
 )
 
@@ -31,6 +31,8 @@ type engine struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	poke   chan struct{} // wakes the clock
+	// socketQueries is how many queries leave by one socket: the next has another source port (RFC 5452 §9.2).
+	socketQueries int
 
 	mu      sync.Mutex // guards all below, and all of upstreams, sockets, inquiries and groups
 	closed  bool
@@ -52,7 +54,7 @@ func newEngine(ctx context.Context, cfg *Config, order func() []int) *engine {
 	_, _ = crand.Read(seed[:]) // never fails (crypto/rand)
 	e := &engine{
 		cfg: cfg, order: order, began: cfg.Now(), ctx: ctx, cancel: cancel,
-		poke: make(chan struct{}, 1), random: rand.NewChaCha8(seed), tcp: make(chan struct{}, 32),
+		poke: make(chan struct{}, 1), random: rand.NewChaCha8(seed), tcp: make(chan struct{}, 32), socketQueries: 1 << 16,
 	}
 	e.hungry.L = &e.mu
 	for i, s := range cfg.Servers {
@@ -187,7 +189,6 @@ type inquiry struct {
 	tries    int8 // attempts that count
 	extra    int8 // attempts that did not
 	home     int8 // place of the first server asked
-	refused  bool // REFUSED by a server that answers others: too many queries, it seems
 	useless  uint64
 	began    instant
 	deadline instant
@@ -386,6 +387,7 @@ func (e *engine) due(q *inquiry, now instant) {
 // otherwise the server is at fault, and a query that is known to have an answer finds out whether it lives.
 func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
 	e.uncount(q.last)
+	u.timedOut(now)
 	heard := u.aliveAt(sent)
 	if !heard {
 		if q.group.canary != nil || u.good.name == "" {

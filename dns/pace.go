@@ -17,6 +17,7 @@ const (
 	queueMax    = 4 * time.Millisecond
 	queueSample = 32 // replies of which the fastest tells that delay
 
+	spell       = 100 * time.Millisecond
 	learned     = 16                     // replies before retry times follow the round trip
 	waitMin     = 200 * time.Millisecond // the shortest wait for a reply
 	patienceMin = 400 * time.Millisecond // the shortest last wait
@@ -38,10 +39,12 @@ type pace struct {
 	smooth, spread time.Duration // RFC 6298 §2
 	base           time.Duration // the fastest reply
 	slowest        time.Duration // of late, forgotten slowly
-	// A round is a round trip; losses are counted by it.
-	roundBegan   instant
-	roundReplies int
-	roundLost    int
+	// A spell is a tenth of a second or longer; what came of queries is counted by it.
+	spellBegan         instant
+	answered           int     // useful replies of this spell
+	expired, confirmed int     // waits that ended, and losses found, in this spell
+	expiredBefore      int     // in the spell before
+	delivered          float64 // useful replies a second in the spell before; 0 is not known
 	// The fastest of some replies tells the server's queue, whatever else makes single ones slow.
 	some    int
 	fastest time.Duration
@@ -54,10 +57,11 @@ type pace struct {
 	ceiling float64 // the user's, or the public resolver's; 0 is none
 	tokens  float64
 	filled  instant
+	slowed  instant // when the rate was last made smaller
 }
 
 func newPace(ceiling float64, now instant) pace {
-	p := pace{window: windowFirst, threshold: windowMax, ceiling: ceiling, rate: ceiling, filled: now, roundBegan: now}
+	p := pace{window: windowFirst, threshold: windowMax, ceiling: ceiling, rate: ceiling, filled: now, spellBegan: now}
 	p.tokens = p.burst()
 	return p
 }
@@ -87,8 +91,8 @@ func (p *pace) sent(n int) {
 	}
 }
 
-// replied learns from a reply that took rtt.
-func (p *pace) replied(rtt time.Duration, now instant) {
+// replied learns from a reply that took rtt. One that only refuses tells the way, not what the server bears.
+func (p *pace) replied(rtt time.Duration, useful bool, now instant) {
 	p.lastReply = now
 	rtt = max(rtt, time.Microsecond)
 	if p.samples == 0 {
@@ -104,11 +108,11 @@ func (p *pace) replied(rtt time.Duration, now instant) {
 		p.queued = p.fastest > p.base+max(queueMax, p.base/4)
 		p.some, p.fastest = 0, time.Hour
 	}
-	p.roundReplies++
-	if p.roundReplies >= 8 && now-p.roundBegan >= p.smooth {
-		p.endRound(now)
+	p.passTime(now)
+	if useful {
+		p.answered++
+		p.grow()
 	}
-	p.grow()
 }
 
 // grow opens the window a little, where it was full and the server keeps up.
@@ -124,22 +128,36 @@ func (p *pace) grow() {
 	p.window = min(p.window, windowMax)
 }
 
-func (p *pace) endRound(now instant) {
-	if p.rate != p.ceiling { // slowed down by loss: recover
-		p.rate *= 1.25
+// passTime ends a spell when it is time. A server that was slowed down for is asked faster again, where nothing got lost.
+func (p *pace) passTime(now instant) {
+	took := now - p.spellBegan
+	if took < spell {
+		return
+	}
+	p.delivered = float64(p.answered) / took.Seconds()
+	if p.rate != p.ceiling && p.confirmed == 0 {
+		p.rate *= 1.05
 		if p.rate > 50_000 || p.ceiling > 0 && p.rate > p.ceiling {
 			p.rate = p.ceiling
 		}
 	}
-	p.roundBegan, p.roundReplies, p.roundLost = now, 0, 0
+	p.expiredBefore = p.expired
+	p.spellBegan, p.answered, p.expired, p.confirmed = now, 0, 0, 0
 }
 
-// lost learns that a query sent at an instant got lost on its way.
+// timedOut notes that the wait for a reply ended, whatever the reason.
+func (p *pace) timedOut(now instant) {
+	p.passTime(now)
+	p.expired++
+}
+
+// lost learns that a query sent at an instant got lost on its way, or was refused for being one too many.
 func (p *pace) lost(sent, now instant) {
+	p.passTime(now)
 	p.lastLoss = now
-	p.roundLost++
+	p.confirmed++
 	p.threshold = min(p.threshold, p.window)
-	if sent < p.cut || p.roundLost*100 < p.roundReplies {
+	if sent < p.cut || p.confirmed*100 < p.answered {
 		return
 	}
 	if p.window <= windowMin {
@@ -148,9 +166,19 @@ func (p *pace) lost(sent, now instant) {
 	p.shrink(now)
 }
 
-// shrink makes the window smaller, once for all that was on its way together.
+// refused learns that the server, which answers others, refused a query.
+func (p *pace) refused(sent, now instant) {
+	p.lost(sent, now)
+	if p.confirmed*4 > p.answered && p.slowed+spell < now {
+		p.slowDown(now)
+	}
+}
+
+// shrink makes the window smaller, once for all that was on its way together: by as much as got lost, within bounds.
 func (p *pace) shrink(now instant) {
-	p.window = max(windowMin, p.window*0.7)
+	bad := float64(p.expired + p.expiredBefore)
+	good := float64(p.answered) + p.delivered*spell.Seconds()
+	p.window = max(windowMin, p.window*min(max(good/max(good+bad, 1), 0.3), 0.7))
 	p.threshold = p.window
 	p.cut = now
 }
@@ -158,12 +186,15 @@ func (p *pace) shrink(now instant) {
 // slowDown limits the rate, for a server that drops what exceeds one: no window is small enough where the round trip is
 // short.
 func (p *pace) slowDown(now instant) {
-	rate := float64(p.roundReplies) / max((now-p.roundBegan).Seconds(), 0.01)
+	rate := p.delivered
+	if rate == 0 {
+		rate = float64(p.answered) / max(now-p.spellBegan, spell).Seconds()
+	}
 	p.rate = max(5, 0.8*rate)
 	if p.ceiling > 0 {
 		p.rate = min(p.rate, p.ceiling)
 	}
-	p.tokens, p.filled = 0, now
+	p.tokens, p.filled, p.slowed = 0, now, now
 }
 
 // silent learns that the time of a query is up while nothing at all is answered: it starts from a small window when the

@@ -42,12 +42,13 @@ func drive(p *pace, s *path, now *instant, d time.Duration) int {
 	for end := *now + d; *now < end; *now += 100 * time.Microsecond {
 		for len(s.answers) > 0 && s.answers[0].at <= *now {
 			p.inflight--
-			p.replied(*now-s.answers[0].sent, *now)
+			p.replied(*now-s.answers[0].sent, true, *now)
 			s.answers = s.answers[1:]
 			answered++
 		}
 		for len(s.missing) > 0 && s.missing[0]+p.wait(0, false, 5*time.Second) <= *now {
 			p.inflight--
+			p.timedOut(*now)
 			p.lost(s.missing[0], *now) // asked again, it is answered
 			s.missing = s.missing[1:]
 		}
@@ -145,7 +146,7 @@ func TestWait(t *testing.T) {
 		}
 	}
 	for range 1000 {
-		p.replied(50*time.Millisecond, 0)
+		p.replied(50*time.Millisecond, true, 0)
 	}
 	if got := p.wait(0, false, timeout); got != waitMin {
 		t.Errorf("at 50 ms: %s, want the least", got)
@@ -153,12 +154,12 @@ func TestWait(t *testing.T) {
 	if got := p.wait(2, true, timeout); got != patienceMin {
 		t.Errorf("at 50 ms, the last wait: %s", got)
 	}
-	p.replied(900*time.Millisecond, 0)
+	p.replied(900*time.Millisecond, true, 0)
 	if got := p.wait(2, true, timeout); got < 3*time.Second {
 		t.Errorf("one reply took 900 ms, the last wait is %s", got)
 	}
 	for range 1000 {
-		p.replied(4*time.Second, 0)
+		p.replied(4*time.Second, true, 0)
 	}
 	if first, last := p.wait(0, false, timeout), p.wait(2, true, timeout); first != timeout*3/10 || last != timeout {
 		t.Errorf("at 4 s: %s and %s", first, last)

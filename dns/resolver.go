@@ -66,6 +66,8 @@ type Resolver struct {
 	mu     sync.Mutex // guards the two below
 	engine *engine    // nil while nobody needs it
 	users  int
+
+	socketQueries int // a test's; 0 is the engine's own
 }
 
 // New returns a Resolver. It opens nothing yet.
@@ -97,6 +99,7 @@ func (r *Resolver) engage(ctx context.Context) *engine {
 	defer r.mu.Unlock()
 	if r.engine == nil {
 		r.engine = newEngine(ctx, &r.cfg, func() []int { return *r.order.Load() })
+		r.engine.socketQueries = cmp.Or(r.socketQueries, r.engine.socketQueries)
 	}
 	r.users++
 	return r.engine

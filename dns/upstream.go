@@ -27,9 +27,6 @@ type upstream struct {
 	canary bool  // it is being asked once more
 }
 
-// socketQueries is how many queries leave by one socket: the next has another source port (RFC 5452 §9.2).
-const socketQueries = 1 << 16
-
 // socket is a connected UDP socket, so that the kernel lets the server's replies in alone.
 type socket struct {
 	up      *upstream
@@ -204,7 +201,7 @@ func (u *upstream) fill(box *outbox, s *socket, now instant) {
 		u.launch(q, box, s, now)
 	}
 	u.sent(box.n)
-	if s.sent += box.n; s.sent >= socketQueries || s.open >= len(s.byID)/2 {
+	if s.sent += box.n; s.sent >= u.e.socketQueries || s.open >= len(s.byID)/2 {
 		s.retired, u.sock = true, nil
 	}
 	if u.e.fresh.n < freshMax/2 {
@@ -341,7 +338,7 @@ func (e *engine) take(s *socket, wire []byte, now instant) {
 		return
 	}
 	u := s.up
-	u.replied(now-f.sent, now)
+	u.replied(now-f.sent, m.reply.Status != StatusRefused, now)
 	for older := f.older; older != 0; older = e.flights.all[older].older {
 		if e.flights.all[older].sock.up == u {
 			u.lost(e.flights.all[older].sent, now) // asked again, it is answered
@@ -364,9 +361,6 @@ func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
 	case m.truncated:
 		e.wholeOverTCP(q, u)
 	case status.OK():
-		if q.refused {
-			u.lost(now-m.reply.Elapsed, now)
-		}
 		if q.group.canary == nil {
 			u.good = q.query
 		}
@@ -377,7 +371,11 @@ func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
 		q.out = m
 		e.again(q)
 	case status == StatusRefused && u.good.name != "" && q.tries < q.limit && q.group.canary == nil:
-		q.refused = true // it may be too many queries: others are answered
+		if q.extra < extraMax { // it may be one too many: others are answered
+			q.extra++
+			q.tries--
+			u.refused(now-m.reply.Elapsed, now)
+		}
 		q.out = m
 		e.wheel.disarm(q)
 		q.stage = stagePaused
