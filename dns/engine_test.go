@@ -163,8 +163,13 @@ func TestPublicResolversArePolitelyAsked(t *testing.T) {
 			t.Errorf("%s: %v a second, want %v", server, got, want)
 		}
 	}
-	if got := (&Config{Rate: 7}).rate(netip.MustParseAddrPort("8.8.8.8:53")); got != 7 {
+	google := netip.MustParseAddrPort("8.8.8.8:53")
+	c := Config{Rate: 7}
+	if got := c.rate(google); got != 7 {
 		t.Errorf("the user's rate is %v", got)
+	}
+	if c.Rates = map[netip.AddrPort]float64{google: 9}; c.rate(google) != 9 {
+		t.Errorf("the rate of one server is %v", c.rate(google))
 	}
 }
 

@@ -38,12 +38,14 @@ type Config struct {
 	Concurrency int
 	// Rate is how many queries a second one server gets at most. 0 is no cap, but for well-known public resolvers.
 	Rate float64
+	// Rates are the rates of single servers, where they differ from Rate.
+	Rates map[netip.AddrPort]float64
 }
 
 // rate returns the cap for a server.
 func (c *Config) rate(server netip.AddrPort) float64 {
-	if c.Rate > 0 {
-		return c.Rate
+	if r := cmp.Or(c.Rates[server], c.Rate); r > 0 {
+		return r
 	}
 	return publicRates[server.Addr().Unmap()]
 }
