@@ -60,7 +60,8 @@ func (r *Resolver) Resolve(ctx context.Context, questions iter.Seq[Question], an
 			a, clear := r.glance(t)
 			if !clear {
 				ready[i] = nil
-				wg.Go(func() { b.lookInto(ctx, r, t, a) })
+				unclear := a // so that a stays off the heap
+				wg.Go(func() { b.lookInto(ctx, r, t, unclear) })
 				continue
 			}
 			a.Elapsed = now - t.began

@@ -393,6 +393,9 @@ func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
 		if q.group.canary != nil || u.good.name == "" {
 			u.silent(sent, now)
 		}
+		if q.group.canary != nil {
+			u.retire() // the way may have changed: another socket may have another source address
+		}
 		u.sendCanary(now)
 	}
 	if u.lastLoss > sent && q.extra < extraMax {

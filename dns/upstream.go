@@ -202,10 +202,22 @@ func (u *upstream) fill(box *outbox, s *socket, now instant) {
 	}
 	u.sent(box.n)
 	if s.sent += box.n; s.sent >= u.e.socketQueries || s.open >= len(s.byID)/2 {
-		s.retired, u.sock = true, nil
+		u.retire()
 	}
 	if u.e.fresh.n < freshMax/2 {
 		u.e.hungry.Broadcast()
+	}
+}
+
+// retire lets no more queries leave by the socket; it is closed when the last reply is in, or given up.
+func (u *upstream) retire() {
+	s := u.sock
+	if s == nil {
+		return
+	}
+	u.sock = nil
+	if s.retired = true; s.open == 0 {
+		s.close()
 	}
 }
 
@@ -276,9 +288,8 @@ func (u *upstream) trouble(s *socket, err error) {
 	if s.closed {
 		return
 	}
-	s.retired = true
 	if u.sock == s {
-		u.sock = nil
+		u.retire()
 	}
 	s.close()
 	now := e.now()
