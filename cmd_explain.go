@@ -29,7 +29,7 @@ func explainCommand(s streams) *cli.Command {
 			var meta report.Run
 			summary, err := pipeline.Run(c.Context, in.domains(), func(r triage.Result) error {
 				meta.Counts.Add(r.Severity)
-				if err := report.Explain(s.out, r, width(s.out)); err != nil {
+				if err := report.Explain(s.out, pipeline.Explain(r), width(s.out)); err != nil {
 					return unwritten("standard output", err)
 				}
 				return nil

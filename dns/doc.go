@@ -2,7 +2,7 @@
 //
 // It has two halves. The [Resolver] asks: a batch of names in by an iterator, one [Answer] a name out by a function,
 // in the order of completion. [Networks.Judge] decides: a pure function of one Answer and of what is ours, which
-// returns the [Ownership] with its evidence in plain words and every rule that it tried.
+// returns the [Ownership] with its evidence in plain words; [Networks.Tried] tells every rule that it tried.
 //
 // What the Resolver promises:
 //   - A and AAAA of every name are asked, always both; a clean name costs these two queries and no more.

@@ -109,7 +109,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.row, func(t *testing.T) {
 			t.Parallel()
-			o := c.nets.Judge(c.a)
+			o, tried := c.nets.Judge(&c.a), c.nets.Tried(&c.a)
 			got := string(o.Verdict)
 			if o.Reason != ReasonNone {
 				got += "/" + string(o.Reason)
@@ -126,16 +126,16 @@ func TestJudge(t *testing.T) {
 			if len(o.Evidence) == 0 {
 				t.Error("a verdict without evidence")
 			}
-			last := o.Tried[len(o.Tried)-1]
+			last := tried[len(tried)-1]
 			if !last.Matched || last.Name != string(o.Verdict) || last.Why == "" {
 				t.Errorf("the last rule tried is %+v, the verdict %s", last, o.Verdict)
 			}
-			for _, r := range o.Tried[:len(o.Tried)-1] {
+			for _, r := range tried[:len(tried)-1] {
 				if r.Matched || r.Why == "" {
 					t.Errorf("a rule before the last: %+v", r)
 				}
 			}
-			if again := c.nets.Judge(c.a); !reflect.DeepEqual(again, o) {
+			if again := c.nets.Judge(&c.a); !reflect.DeepEqual(again, o) {
 				t.Error("the same answer, judged again, came out otherwise")
 			}
 		})
@@ -144,11 +144,12 @@ func TestJudge(t *testing.T) {
 
 func TestJudgeOrigin(t *testing.T) {
 	t.Parallel()
-	o := NewNetworks(nil, false).Judge(answer(foreign4), netip.MustParseAddr(foreign4))
+	foreign := answer(foreign4)
+	o := NewNetworks(nil, false).Judge(&foreign, netip.MustParseAddr(foreign4))
 	if o.Verdict != Parked || !strings.Contains(o.Evidence[0], "origin") {
 		t.Errorf("%s, %q", o.Verdict, o.Evidence)
 	}
-	if o := NewNetworks(nil, false).Judge(answer(foreign4), netip.MustParseAddr(ours4)); o.Verdict != Moved {
+	if o := NewNetworks(nil, false).Judge(&foreign, netip.MustParseAddr(ours4)); o.Verdict != Moved {
 		t.Errorf("an origin says what is ours: %s, want moved", o.Verdict)
 	}
 }
@@ -267,11 +268,11 @@ func FuzzMessage(f *testing.F) {
 		}
 		a := Answer{Name: q.name, Asked: q.name, Registrable: "example.test", A: msg.reply, AAAA: msg.reply, CNAMEs: c.names, Loop: c.loop}
 		a.Addrs, a.Dropped = merge(c.addrs, nil)
-		o := n.Judge(a)
+		o, tried := n.Judge(&a), n.Tried(&a)
 		if !slices.Contains(Verdicts, o.Verdict) || len(o.Evidence) == 0 {
 			t.Fatalf("%+v", o)
 		}
-		if !o.Tried[len(o.Tried)-1].Matched {
+		if !tried[len(tried)-1].Matched {
 			t.Fatal("no rule matched")
 		}
 	})
@@ -281,7 +282,7 @@ func BenchmarkJudge(b *testing.B) {
 	n, a := testNetworks(), answer(ours4+" "+ours6)
 	b.ReportAllocs()
 	for b.Loop() {
-		if n.Judge(a).Verdict != Parked {
+		if n.Judge(&a).Verdict != Parked {
 			b.Fatal("verdict")
 		}
 	}

@@ -76,6 +76,7 @@ type Ownership struct {
 	Confidence Confidence
 	// Evidence tells what led here, a sentence each. Remote text in it is hostile until sanitised.
 	Evidence []string
-	// Tried holds every rule in the order it was tried, up to and including the one that matched.
+	// Tried holds every rule in the order it was tried, up to and including the one that matched, where somebody asked
+	// for it: see [Networks.Tried].
 	Tried []Rule
 }

@@ -526,7 +526,7 @@ func TestRefusedSocket(t *testing.T) {
 		if took := time.Since(began); took != 3*time.Second { // a third of the first two waits
 			t.Errorf("took %s", took)
 		}
-		o := NewNetworks(nil, false).Judge(a)
+		o := NewNetworks(nil, false).Judge(&a)
 		if o.Verdict != Unknown || !strings.Contains(o.Evidence[0], "connection refused") {
 			t.Errorf("%s %q", o.Verdict, o.Evidence)
 		}
@@ -590,7 +590,8 @@ func TestDefectIsOneNamesTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := NewNetworks(nil, false).Judge(ask(t, r, "example.test"))
+	a := ask(t, r, "example.test")
+	o := NewNetworks(nil, false).Judge(&a)
 	if o.Verdict != Unknown || !strings.Contains(o.Evidence[0], "a defect") {
 		t.Errorf("%s %q", o.Verdict, o.Evidence)
 	}
@@ -609,7 +610,7 @@ func TestManyAddresses(t *testing.T) {
 	if len(a.Addrs) != 64 || a.Dropped != 36 {
 		t.Errorf("%d kept, %d dropped", len(a.Addrs), a.Dropped)
 	}
-	if o := NewNetworks(nil, false).Judge(a); !strings.Contains(strings.Join(o.Evidence, "\n"), "36 more addresses") {
+	if o := NewNetworks(nil, false).Judge(&a); !strings.Contains(strings.Join(o.Evidence, "\n"), "36 more addresses") {
 		t.Errorf("evidence %q", o.Evidence)
 	}
 }

@@ -337,7 +337,7 @@ func (r *run) cut(f *triage.Facts) {
 // owned judges whose a name is, and looks at its addresses where the verdict asks for it.
 func (r *run) owned(ctx context.Context, a *dns.Answer, f *triage.Facts) {
 	origin := originAddrs(&f.Domain)
-	o := r.Networks.Judge(*a, origin...)
+	o := r.Networks.Judge(a, origin...)
 	f.DNS, f.Owner = a, &o
 	if r.Prober != nil {
 		f.Probes = r.observe(ctx, f)

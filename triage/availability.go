@@ -16,7 +16,7 @@ const (
 	stateUnjudged         // it serves, in a way that we cannot judge
 	stateNameless         // it serves, and has no certificate for this name
 	stateBlocked          // we will not dial it
-	unroutable            // this machine cannot reach its family
+	stateUnroutable       // this machine cannot reach its family
 	stateUnfinished       // our own trouble or shutdown, or a look-up of ours, cut the probe
 )
 
@@ -44,7 +44,7 @@ func stateOf(o *probe.Observation) state {
 	case probe.CodeBlocked:
 		return stateBlocked
 	case probe.CodeNoRoute:
-		return unroutable
+		return stateUnroutable
 	case probe.CodeCanceled:
 		return stateUnfinished
 	}
@@ -52,7 +52,7 @@ func stateOf(o *probe.Observation) state {
 }
 
 // reachable reports whether the endpoint was dialled at all.
-func (e *endpoint) reachable() bool { return e.state != unroutable && e.state != stateBlocked }
+func (e *endpoint) reachable() bool { return e.state != stateUnroutable && e.state != stateBlocked }
 
 // detailed holds the codes that say too little without their detail.
 var detailed = []probe.ErrorCode{probe.CodeAlert, probe.CodeNotTLS, probe.CodeUnsupported, probe.CodeCanceled}
@@ -84,73 +84,76 @@ func stepWords(s probe.Step) string {
 	return string(s)
 }
 
-// deadPorts returns the ports that fail at every address that could be dialled. A port is a service of its own: mail
-// that answers does not make the web server beside it less down.
-func (s *scene) deadPorts() map[uint16]bool {
-	dead := make(map[uint16]bool)
+// dead reports whether an endpoint is down on a port that fails at every address that could be dialled. A port is a
+// service of its own: mail that answers does not make the web server beside it less down.
+func (s *scene) dead(e *endpoint) bool {
+	if e.state != stateDown {
+		return false
+	}
 	for i := range s.ends {
-		e := &s.ends[i]
-		if !e.reachable() {
-			continue
-		}
-		port := e.Target.Addr.Port()
-		if all, known := dead[port]; !known || all {
-			dead[port] = e.state == stateDown
+		o := &s.ends[i]
+		if o.reachable() && o.state != stateDown && o.Target.Addr.Port() == e.Target.Addr.Port() {
+			return false
 		}
 	}
-	return dead
+	return true
 }
 
-func tryDown(s *scene, code Code) ([]Finding, string) {
-	if len(s.ends) == 0 {
-		return nil, s.absent()
-	}
-	dead := s.deadPorts()
-	all, failing := make([]string, 0, len(s.ends)), make([]string, 0, len(s.ends))
+func raiseDown(s *scene, code Code) []Finding {
+	var failing []string
 	for i := range s.ends {
-		e := &s.ends[i]
-		all = append(all, e.label+": "+e.failure())
-		if e.state == stateDown && dead[e.Target.Addr.Port()] {
-			failing = append(failing, e.label+": "+e.failure())
+		if e := &s.ends[i]; s.dead(e) {
+			failing = append(failing, e.label()+": "+e.failure())
 		}
 	}
-	why := enumerate(all, ", ")
 	if len(failing) == 0 {
-		return nil, why
+		return nil
 	}
-	message := "no address answers: " + enumerate(failing, ", ")
-	return []Finding{raise(code, ActionInvestigate, message)}, why
+	return []Finding{raise(code, ActionInvestigate, "no address answers: "+enumerate(failing, ", "))}
 }
 
-func tryDownPartly(s *scene, code Code) ([]Finding, string) {
-	dead := s.deadPorts()
-	return s.each(code, s.ends, s.absent(), func(_ *scene, e *endpoint) look {
-		l := look{why: e.failure(), action: ActionInvestigate}
-		l.matched = e.state == stateDown && !dead[e.Target.Addr.Port()]
-		l.message = "does not answer while another address does: " + l.why
-		return l
-	})
+func whyDown(s *scene, _ Code) string {
+	if len(s.ends) == 0 {
+		return s.absent()
+	}
+	all := make([]string, len(s.ends))
+	for i := range s.ends {
+		all[i] = s.ends[i].label() + ": " + s.ends[i].failure()
+	}
+	return enumerate(all, ", ")
 }
 
-func tryTLSUnsupported(s *scene, code Code) ([]Finding, string) {
-	return s.each(code, s.ends, s.absent(), func(_ *scene, e *endpoint) look {
-		return look{
-			matched: e.state == stateUnjudged, why: e.failure(), action: ActionInvestigate,
-			message: "a server that speaks TLS in a way that cannot be judged: " + e.failure(),
-		}
-	})
+// howFailed are the words for an endpoint's error.
+func howFailed(_ *scene, e *endpoint) string { return e.failure() }
+
+func seeDownPartly(s *scene, e *endpoint) look {
+	return look{
+		matched: e.state == stateDown && !s.dead(e), why: told(howFailed), action: ActionInvestigate,
+		message: told(func(_ *scene, e *endpoint) string {
+			return "does not answer while another address does: " + e.failure()
+		}),
+	}
 }
 
-func tryNoCertificate(s *scene, code Code) ([]Finding, string) {
-	return s.each(code, s.ends, s.absent(), func(s *scene, e *endpoint) look {
-		if e.state != stateNameless {
-			return passed(e.failure())
-		}
-		return look{
-			matched: true, why: e.failure(), action: s.mend(e, ActionRenew),
-			message: "the server has no certificate for " + clip(e.Target.Name, maxQuote),
-		}
-	})
+func seeTLSUnsupported(_ *scene, e *endpoint) look {
+	return look{
+		matched: e.state == stateUnjudged, why: told(howFailed), action: ActionInvestigate,
+		message: told(func(_ *scene, e *endpoint) string {
+			return "a server that speaks TLS in a way that cannot be judged: " + e.failure()
+		}),
+	}
+}
+
+func seeNoCertificate(s *scene, e *endpoint) look {
+	if e.state != stateNameless {
+		return passedFor(howFailed)
+	}
+	return look{
+		matched: true, why: told(howFailed), action: s.mend(e, ActionRenew),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the server has no certificate for " + clip(e.Target.Name, maxQuote)
+		}),
+	}
 }
 
 // seeUnseen finds endpoints whose probe we did not finish.
@@ -158,8 +161,9 @@ func seeUnseen(_ *scene, e *endpoint) look {
 	if e.state != stateUnfinished {
 		return passed("probed to the end")
 	}
-	why := e.label + " was not probed to the end: " + e.failure()
-	return look{matched: true, why: why, action: ActionInvestigate}
+	return look{matched: true, action: ActionInvestigate, why: told(func(_ *scene, e *endpoint) string {
+		return e.label() + " was not probed to the end: " + e.failure()
+	})}
 }
 
 // seeBlocked finds endpoints at addresses that we do not dial.
@@ -167,8 +171,9 @@ func seeBlocked(s *scene, e *endpoint) look {
 	if e.state != stateBlocked {
 		return passed("its address may be dialled")
 	}
-	l := look{matched: true, action: ActionInvestigate}
-	l.why = e.Target.Addr.Addr().String() + " is a special-purpose address and was not dialled"
+	l := look{matched: true, action: ActionInvestigate, why: told(func(_ *scene, e *endpoint) string {
+		return e.Target.Addr.Addr().String() + " is a special-purpose address and was not dialled"
+	})}
 	if s.facts.Owner != nil {
 		l.action = ActionFixDNS
 	}
@@ -180,5 +185,5 @@ func (s *scene) absent() string {
 	if len(s.facts.Probes) == 0 {
 		return "no endpoint was probed"
 	}
-	return "no endpoint counts: " + s.scope.why
+	return "no endpoint counts: " + s.scope.why()
 }

@@ -3,6 +3,7 @@ package triage
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -11,17 +12,23 @@ import (
 	"certscan/probe"
 )
 
-// ofCovering makes a rule of a look at each certificate. One that does not cover the name is name_mismatch and no more:
-// its dates and its chain are somebody else's.
-func ofCovering(see func(*scene, *endpoint) look) func(*scene, Code) ([]Finding, string) {
-	return func(s *scene, code Code) ([]Finding, string) {
-		return s.each(code, s.seen, s.unseen(), func(s *scene, e *endpoint) look {
-			if !e.covers {
-				return passed("the certificate is for other names")
-			}
-			return see(s, e)
-		})
+// ofSeen makes a rule of a look at each certificate.
+func ofSeen(see func(*scene, *endpoint) look) trial {
+	return trial{
+		raise: func(s *scene, code Code) []Finding { return s.each(code, s.seen, see) },
+		why:   func(s *scene, _ Code) string { return cmp.Or(s.recite(s.seen, see), s.unseen()) },
 	}
+}
+
+// ofCovering makes a rule of a look at each certificate that covers the name. One that does not is name_mismatch and no
+// more: its dates and its chain are somebody else's.
+func ofCovering(see func(*scene, *endpoint) look) trial {
+	return ofSeen(func(s *scene, e *endpoint) look {
+		if !e.covers {
+			return passed("the certificate is for other names")
+		}
+		return see(s, e)
+	})
 }
 
 // unseen says why there is no certificate to look at.
@@ -35,28 +42,63 @@ func (s *scene) unseen() string {
 // issuedBy writes the issuer for the end of a message.
 func (e *endpoint) issuedBy() string { return " (issuer " + clip(e.leaf.Issuer, maxQuote) + ")" }
 
-func tryNameMismatch(s *scene, code Code) ([]Finding, string) {
-	found, why := s.each(code, s.seen, s.unseen(), func(s *scene, e *endpoint) look {
-		l := look{matched: !e.covers, action: s.mend(e, ActionRenew)}
-		l.why = "the certificate is for " + namesOf(e.leaf) + e.issuedBy()
-		l.message = "the certificate does not cover " + clip(s.wanted(e), maxQuote) + ", it is for " + namesOf(e.leaf) + e.issuedBy()
-		return l
-	})
-	i := slices.IndexFunc(s.seen, func(e endpoint) bool { return e.covers })
-	if i < 0 {
-		return found, why
+// wrongName is how certificates for other names are told.
+var wrongName = ofSeen(seeWrongName)
+
+func seeWrongName(s *scene, e *endpoint) look {
+	return look{
+		matched: !e.covers, action: s.mend(e, ActionRenew),
+		why: told(func(_ *scene, e *endpoint) string { return "the certificate is for " + namesOf(e.leaf) + e.issuedBy() }),
+		message: told(func(s *scene, e *endpoint) string {
+			return "the certificate does not cover " + clip(s.wanted(e), maxQuote) + ", it is for " + namesOf(e.leaf) + e.issuedBy()
+		}),
 	}
-	for _, n := range s.facts.Names {
-		if n.Covered || !slices.Contains(s.facts.Domain.SANs, n.Name) || !alarms(&n) {
-			continue
-		}
-		f := raise(code, s.mend(&s.seen[i], ActionRenew), fmt.Sprintf(
-			"the certificate served for %s does not cover %s, which the list wants on it", s.facts.Domain.Name, n.Name))
-		f.Name = n.Name
+}
+
+func raiseNameMismatch(s *scene, code Code) []Finding {
+	found := wrongName.raise(s, code)
+	for n := range s.uncovered() {
+		f := raise(code, s.mend(s.covering(), ActionRenew), fmt.Sprintf(
+			"the certificate served for %s does not cover %s, which the list wants on it", s.facts.Domain.Name, n))
+		f.Name = n
 		found = append(found, f)
-		why += "; " + n.Name + " is not covered"
 	}
-	return found, why
+	return found
+}
+
+func whyNameMismatch(s *scene, code Code) string {
+	why := wrongName.why(s, code)
+	for n := range s.uncovered() {
+		why += "; " + n + " is not covered"
+	}
+	return why
+}
+
+// covering returns the first endpoint whose certificate covers the name; nil where there is none.
+func (s *scene) covering() *endpoint {
+	for i := range s.seen {
+		if s.seen[i].covers {
+			return &s.seen[i]
+		}
+	}
+	return nil
+}
+
+// uncovered yields the further names that the list wants on the certificate, whose visitors come to it, and that it does
+// not cover.
+func (s *scene) uncovered() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(s.facts.Names) == 0 || s.covering() == nil {
+			return
+		}
+		for i := range s.facts.Names {
+			n := &s.facts.Names[i]
+			wanted := !n.Covered && slices.Contains(s.facts.Domain.SANs, n.Name) && alarms(n)
+			if wanted && !yield(n.Name) {
+				return
+			}
+		}
+	}
 }
 
 // wanted is the name that the certificate of an endpoint has to cover.
@@ -90,21 +132,35 @@ func namesOf(c *probe.Certificate) string {
 }
 
 func expired(s *scene, e *endpoint) look {
-	end := e.leaf.NotAfter
-	if !s.now.After(end) {
-		return passed("not after " + e.life.date(end))
+	if !s.now.After(e.leaf.NotAfter) {
+		return passedFor(func(_ *scene, e *endpoint) string { return "not after " + e.life().date(e.leaf.NotAfter) })
 	}
-	why := fmt.Sprintf("expired %s, %s %s ago", e.life.date(end), e.life.floor(s.now.Sub(end)), e.life.name)
-	return look{matched: true, why: why, message: "the certificate " + why + e.issuedBy(), action: s.mend(e, ActionRenew)}
+	return look{
+		matched: true, why: told(sinceWhen), action: s.mend(e, ActionRenew),
+		message: told(func(s *scene, e *endpoint) string { return "the certificate " + sinceWhen(s, e) + e.issuedBy() }),
+	}
+}
+
+// sinceWhen are the words for a certificate that has run out.
+func sinceWhen(s *scene, e *endpoint) string {
+	end, life := e.leaf.NotAfter, e.life()
+	return fmt.Sprintf("expired %s, %s %s ago", life.date(end), life.floor(s.now.Sub(end)), life.name)
 }
 
 func notYetValid(s *scene, e *endpoint) look {
-	begin := e.leaf.NotBefore
-	if !s.now.Before(begin) || s.now.After(e.leaf.NotAfter) {
-		return passed("not before " + e.life.date(begin))
+	if !s.now.Before(e.leaf.NotBefore) || s.now.After(e.leaf.NotAfter) {
+		return passedFor(func(_ *scene, e *endpoint) string { return "not before " + e.life().date(e.leaf.NotBefore) })
 	}
-	why := fmt.Sprintf("valid only from %s, in %s %s", e.life.date(begin), e.life.floor(begin.Sub(s.now)), e.life.name)
-	return look{matched: true, why: why, message: "the certificate is " + why + e.issuedBy(), action: ActionInvestigate}
+	return look{
+		matched: true, why: told(fromWhen), action: ActionInvestigate,
+		message: told(func(s *scene, e *endpoint) string { return "the certificate is " + fromWhen(s, e) + e.issuedBy() }),
+	}
+}
+
+// fromWhen are the words for a certificate whose life has not begun.
+func fromWhen(s *scene, e *endpoint) string {
+	begin, life := e.leaf.NotBefore, e.life()
+	return fmt.Sprintf("valid only from %s, in %s %s", life.date(begin), life.floor(begin.Sub(s.now)), life.name)
 }
 
 // valid reports whether an instant is inside the life of the leaf; both ends belong to it (RFC 5280 §4.1.2.5).
@@ -113,27 +169,26 @@ func (e *endpoint) valid(at time.Time) bool {
 }
 
 // left writes how much of its life a certificate has left.
-func (e *endpoint) left(now time.Time) string {
+func left(s *scene, e *endpoint) string {
+	end, life := e.leaf.NotAfter, e.life()
 	return fmt.Sprintf("not after %s, %s of %s %s left",
-		e.life.date(e.leaf.NotAfter), e.life.floor(e.leaf.NotAfter.Sub(now)), e.life.round(e.leaf.Lifetime()), e.life.name)
+		life.date(end), life.floor(end.Sub(s.now)), life.round(e.leaf.Lifetime()), life.name)
 }
 
 func expiring(s *scene, e *endpoint) look {
 	if !e.valid(s.now) {
 		return passed("not inside its life")
 	}
-	left, whole := e.leaf.NotAfter.Sub(s.now), e.leaf.Lifetime()
-	warn, urgent, page := s.policy.Warn.For(whole), s.policy.Urgent.For(whole), s.policy.Page.For(whole)
-	l := look{action: s.mend(e, ActionRenew), matched: true}
-	l.why = fmt.Sprintf("%s; WARN below %s, URGENT below %s, P1 below %s",
-		e.left(s.now), e.life.round(warn), e.life.round(urgent), e.life.round(page))
-	l.message = "the certificate runs out: " + e.left(s.now) + e.issuedBy()
+	l := look{matched: true, why: told(nearEnd), action: s.mend(e, ActionRenew), message: told(func(s *scene, e *endpoint) string {
+		return "the certificate runs out: " + left(s, e) + e.issuedBy()
+	})}
+	rest, whole := e.leaf.NotAfter.Sub(s.now), e.leaf.Lifetime()
 	switch {
-	case left < page:
+	case rest < s.policy.Page.For(whole):
 		l.severity, l.priority = Urgent, P1
-	case left < urgent:
+	case rest < s.policy.Urgent.For(whole):
 		l.severity, l.priority = Urgent, P2
-	case left < warn:
+	case rest < s.policy.Warn.For(whole):
 		l.severity, l.priority = Warn, P3
 	default:
 		l.matched = false
@@ -141,36 +196,57 @@ func expiring(s *scene, e *endpoint) look {
 	return l
 }
 
+// nearEnd tells what is left beside the thresholds.
+func nearEnd(s *scene, e *endpoint) string {
+	life, whole := e.life(), e.leaf.Lifetime()
+	return fmt.Sprintf("%s; WARN below %s, URGENT below %s, P1 below %s", left(s, e),
+		life.round(s.policy.Warn.For(whole)), life.round(s.policy.Urgent.For(whole)), life.round(s.policy.Page.For(whole)))
+}
+
 func overdue(s *scene, e *endpoint) look {
 	if !e.valid(s.now) {
 		return passed("not inside its life")
 	}
-	whole := e.leaf.Lifetime()
-	share := s.policy.Overdue
-	if whole < shortLived {
-		share = s.policy.OverdueShort
+	return look{
+		matched: e.leaf.NotAfter.Sub(s.now) < s.overdueBelow(e), why: told(pastRenewal), action: s.mend(e, ActionRenew),
+		message: told(func(s *scene, e *endpoint) string {
+			return "the renewal is overdue: " + pastRenewal(s, e) + e.issuedBy()
+		}),
 	}
-	limit := share.Of(whole)
-	l := look{matched: e.leaf.NotAfter.Sub(s.now) < limit, action: s.mend(e, ActionRenew)}
-	l.why = e.left(s.now) + "; a renewal is overdue below " + e.life.round(limit)
-	l.message = "the renewal is overdue: " + l.why + e.issuedBy()
-	return l
+}
+
+// overdueBelow is how much is left when the renewal is well past.
+func (s *scene) overdueBelow(e *endpoint) time.Duration {
+	whole := e.leaf.Lifetime()
+	if whole < shortLived {
+		return s.policy.OverdueShort.Of(whole)
+	}
+	return s.policy.Overdue.Of(whole)
+}
+
+func pastRenewal(s *scene, e *endpoint) string {
+	return left(s, e) + "; a renewal is overdue below " + e.life().round(s.overdueBelow(e))
 }
 
 func revoked(s *scene, e *endpoint) look {
-	r := e.TLS.Revocation
-	why := "revocation " + string(r.Status)
-	if r.Via != probe.RevocationViaNone {
-		why += " by " + string(r.Via)
-	}
 	return look{
-		matched: r.Status == probe.RevocationRevoked, why: why, action: s.mend(e, ActionRenew),
-		message: "the certificate is revoked, says its " + string(r.Via) + e.issuedBy(),
+		matched: e.TLS.Revocation.Status == probe.RevocationRevoked, action: s.mend(e, ActionRenew),
+		why: told(func(_ *scene, e *endpoint) string {
+			r := &e.TLS.Revocation
+			why := "revocation " + string(r.Status)
+			if r.Via != probe.RevocationViaNone {
+				why += " by " + string(r.Via)
+			}
+			return why
+		}),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the certificate is revoked, says its " + string(e.TLS.Revocation.Via) + e.issuedBy()
+		}),
 	}
 }
 
 // chainWords tells the state of a chain with what led to it.
-func (e *endpoint) chainWords() string {
+func chainWords(_ *scene, e *endpoint) string {
 	why := "chain " + string(e.TLS.Trust)
 	if e.TLS.TrustDetail != "" {
 		why += " (" + clip(e.TLS.TrustDetail, maxQuote) + ")"
@@ -179,58 +255,73 @@ func (e *endpoint) chainWords() string {
 }
 
 func untrusted(_ *scene, e *endpoint) look {
-	l := look{why: e.chainWords(), action: ActionInvestigate}
+	l := look{why: told(chainWords), action: ActionInvestigate}
 	switch {
 	case e.TLS.Trust == probe.ChainSelfSigned:
 		return l
 	case e.leaf.WeakSignature:
-		l.why += ", signed with " + clip(e.leaf.Signature, maxQuote)
 		l.matched = true
+		l.why = told(func(s *scene, e *endpoint) string { return chainWords(s, e) + ", " + signedWith(e) })
 	default:
 		l.matched = e.TLS.Trust == probe.ChainUntrusted || e.TLS.Trust == probe.ChainExpiredIssuer
 	}
-	reason := clip(cmp.Or(e.TLS.TrustDetail, strings.ReplaceAll(string(e.TLS.Trust), "_", " ")), maxQuote)
-	if e.leaf.WeakSignature {
-		reason = "signed with " + clip(e.leaf.Signature, maxQuote)
-	}
-	l.message = "clients do not trust the certificate: " + reason + e.issuedBy()
+	l.message = told(func(_ *scene, e *endpoint) string {
+		reason := clip(cmp.Or(e.TLS.TrustDetail, strings.ReplaceAll(string(e.TLS.Trust), "_", " ")), maxQuote)
+		if e.leaf.WeakSignature {
+			reason = signedWith(e)
+		}
+		return "clients do not trust the certificate: " + reason + e.issuedBy()
+	})
 	return l
 }
 
+func signedWith(e *endpoint) string { return "signed with " + clip(e.leaf.Signature, maxQuote) }
+
 func selfSigned(s *scene, e *endpoint) look {
 	return look{
-		matched: e.TLS.Trust == probe.ChainSelfSigned, why: e.chainWords(), action: s.mend(e, ActionRenew),
-		message: "the certificate is signed by itself, not by a CA" + e.issuedBy(),
+		matched: e.TLS.Trust == probe.ChainSelfSigned, why: told(chainWords), action: s.mend(e, ActionRenew),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the certificate is signed by itself, not by a CA" + e.issuedBy()
+		}),
 	}
 }
 
 func incomplete(s *scene, e *endpoint) look {
 	return look{
-		matched: e.TLS.Trust == probe.ChainIncomplete && !e.leaf.WeakSignature, why: e.chainWords(), action: s.mend(e, ActionDeploy),
-		message: "the server does not send the whole chain, which browsers may repair and other clients do not" + e.issuedBy(),
+		matched: e.TLS.Trust == probe.ChainIncomplete && !e.leaf.WeakSignature, why: told(chainWords), action: s.mend(e, ActionDeploy),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the server does not send the whole chain, which browsers may repair and other clients do not" + e.issuedBy()
+		}),
 	}
 }
 
 func weakKey(_ *scene, e *endpoint) look {
-	why := "key " + clip(e.leaf.Key, maxQuote)
 	return look{
-		matched: e.leaf.WeakKey, why: why, action: ActionInvestigate,
-		message: "the certificate's key is too weak: " + clip(e.leaf.Key, maxQuote),
+		matched: e.leaf.WeakKey, action: ActionInvestigate,
+		why: told(func(_ *scene, e *endpoint) string { return "key " + clip(e.leaf.Key, maxQuote) }),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the certificate's key is too weak: " + clip(e.leaf.Key, maxQuote)
+		}),
 	}
 }
 
 func weakSignature(_ *scene, e *endpoint) look {
-	why := "signature " + clip(e.leaf.Signature, maxQuote)
 	return look{
-		matched: e.leaf.WeakSignature, why: why, action: ActionInvestigate,
-		message: "the certificate's signature is too weak: " + clip(e.leaf.Signature, maxQuote),
+		matched: e.leaf.WeakSignature, action: ActionInvestigate,
+		why: told(func(_ *scene, e *endpoint) string { return "signature " + clip(e.leaf.Signature, maxQuote) }),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the certificate's signature is too weak: " + clip(e.leaf.Signature, maxQuote)
+		}),
 	}
 }
 
 func oldProtocol(_ *scene, e *endpoint) look {
 	return look{
-		matched: slices.Contains([]string{"SSLv3", "TLS 1.0", "TLS 1.1"}, e.TLS.Version), why: "negotiated " + e.TLS.Version,
-		action: ActionInvestigate, message: "the server speaks nothing newer than " + e.TLS.Version + " (RFC 8996)",
+		matched: slices.Contains([]string{"SSLv3", "TLS 1.0", "TLS 1.1"}, e.TLS.Version), action: ActionInvestigate,
+		why: told(func(_ *scene, e *endpoint) string { return "negotiated " + e.TLS.Version }),
+		message: told(func(_ *scene, e *endpoint) string {
+			return "the server speaks nothing newer than " + e.TLS.Version + " (RFC 8996)"
+		}),
 	}
 }
 
@@ -240,40 +331,79 @@ type backend struct {
 	port      uint16
 }
 
-// tryBackendDiffers compares the certificates that our own addresses serve; where nobody asked about ownership, all.
-func tryBackendDiffers(s *scene, code Code) ([]Finding, string) {
-	groups, order := make(map[backend][]*endpoint), make([]backend, 0, 1)
-	for i := range s.seen {
-		e := &s.seen[i]
-		if !e.covers || s.facts.Owner != nil && !e.ours {
-			continue
-		}
-		b := backend{e.Target.Name, e.leaf.KeyType, e.Target.Addr.Port()}
-		if groups[b] == nil {
-			order = append(order, b)
-		}
-		groups[b] = append(groups[b], e)
+// backendOf returns what has to agree with others of the same; not where the endpoint is left out of the comparison:
+// where ownership was asked, only our own addresses are compared.
+func (s *scene) backendOf(e *endpoint) (backend, bool) {
+	if !e.covers || s.facts.Owner != nil && !e.ours {
+		return backend{}, false
 	}
+	return backend{e.Target.Name, e.leaf.KeyType, e.Target.Addr.Port()}, true
+}
+
+// backends yields, in the order of their first endpoint, the endpoints that have to serve the same certificate.
+func (s *scene) backends() iter.Seq[[]*endpoint] {
+	return func(yield func([]*endpoint) bool) {
+		for i := range s.seen {
+			b, compared := s.backendOf(&s.seen[i])
+			if !compared || len(s.backend(s.seen[:i], b)) > 0 {
+				continue
+			}
+			if group := s.backend(s.seen[i:], b); len(group) > 1 && !yield(group) {
+				return
+			}
+		}
+	}
+}
+
+// backend returns those of the endpoints that belong together.
+func (s *scene) backend(among []endpoint, b backend) []*endpoint {
+	var group []*endpoint
+	for i := range among {
+		if other, compared := s.backendOf(&among[i]); compared && other == b {
+			group = append(group, &among[i])
+		}
+	}
+	return group
+}
+
+// differ reports whether endpoints serve different certificates.
+func differ(group []*endpoint) bool {
+	return slices.ContainsFunc(group, func(e *endpoint) bool { return e.leaf.SHA256 != group[0].leaf.SHA256 })
+}
+
+// raiseBackendDiffers compares the certificates that our own addresses serve; where nobody asked about ownership, all.
+func raiseBackendDiffers(s *scene, code Code) []Finding {
+	if len(s.seen) < 2 {
+		return nil
+	}
+	for group := range s.backends() {
+		if differ(group) {
+			return []Finding{raise(code, s.mend(group[0], ActionDeploy), differently(group))}
+		}
+	}
+	return nil
+}
+
+func whyBackendDiffers(s *scene, _ Code) string {
 	why := "no two addresses of ours to compare"
-	for _, b := range order {
-		group := groups[b]
-		if len(group) < 2 {
-			continue
+	for group := range s.backends() {
+		if differ(group) {
+			return differently(group)
 		}
 		why = "the addresses serve the same certificate"
-		if slices.ContainsFunc(group, func(e *endpoint) bool { return e.leaf.SHA256 != group[0].leaf.SHA256 }) {
-			f := raise(code, s.mend(group[0], ActionDeploy), "the addresses serve different certificates: "+served(group))
-			return []Finding{f}, f.Message
-		}
 	}
-	return nil, why
+	return why
+}
+
+func differently(group []*endpoint) string {
+	return "the addresses serve different certificates: " + served(group)
 }
 
 // served tells which certificate each endpoint serves.
 func served(group []*endpoint) string {
-	told := make([]string, len(group))
+	each := make([]string, len(group))
 	for i, e := range group {
-		told[i] = fmt.Sprintf("%s serial %s until %s", e.label, clip(e.leaf.Serial, 64), e.life.date(e.leaf.NotAfter))
+		each[i] = fmt.Sprintf("%s serial %s until %s", e.label(), clip(e.leaf.Serial, 64), e.life().date(e.leaf.NotAfter))
 	}
-	return enumerate(told, ", ")
+	return enumerate(each, ", ")
 }

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -8,18 +9,20 @@ import (
 )
 
 // ofAnswering makes a rule of a look at each endpoint that answered over HTTP.
-func ofAnswering(see func(*scene, *endpoint) look) func(*scene, Code) ([]Finding, string) {
-	return func(s *scene, code Code) ([]Finding, string) {
-		absent := "no HTTP answer for this name was seen"
-		if len(s.ends) == 0 {
-			absent = s.absent()
-		}
-		return s.each(code, s.answered, absent, see)
+func ofAnswering(see func(*scene, *endpoint) look) trial {
+	return trial{
+		raise: func(s *scene, code Code) []Finding { return s.each(code, s.answered, see) },
+		why: func(s *scene, _ Code) string {
+			if len(s.ends) == 0 {
+				return s.absent()
+			}
+			return cmp.Or(s.recite(s.answered, see), "no HTTP answer for this name was seen")
+		},
 	}
 }
 
 // statusWords tells the method and the status that counts.
-func (e *endpoint) statusWords() string {
+func statusWords(_ *scene, e *endpoint) string {
 	return e.HTTP.Method + " answers " + strconv.Itoa(e.HTTP.Status)
 }
 
@@ -35,25 +38,31 @@ func (s *scene) proxyFails(e *endpoint) bool {
 
 func serverError(s *scene, e *endpoint) look {
 	return look{
-		matched: e.HTTP.Status >= 500 && e.HTTP.Status <= 599 && !s.proxyFails(e), why: e.statusWords(),
-		action: ActionInvestigate, message: "the server answers with an error: " + e.statusWords(),
+		matched: e.HTTP.Status >= 500 && e.HTTP.Status <= 599 && !s.proxyFails(e), why: told(statusWords), action: ActionInvestigate,
+		message: told(func(s *scene, e *endpoint) string { return "the server answers with an error: " + statusWords(s, e) }),
 	}
 }
 
 func proxyError(s *scene, e *endpoint) look {
 	return look{
-		matched: s.proxyFails(e), why: e.statusWords(), action: ActionInvestigate,
-		message: "the proxy cannot reach the server behind it: " + e.statusWords(),
+		matched: s.proxyFails(e), why: told(statusWords), action: ActionInvestigate,
+		message: told(func(s *scene, e *endpoint) string {
+			return "the proxy cannot reach the server behind it: " + statusWords(s, e)
+		}),
 	}
 }
 
 func redirectLoop(_ *scene, e *endpoint) look {
 	if !e.HTTP.Loop {
-		return passed(fmt.Sprintf("no circle in %d redirects", len(e.HTTP.Redirects)))
+		return passedFor(func(_ *scene, e *endpoint) string {
+			return fmt.Sprintf("no circle in %d redirects", len(e.HTTP.Redirects))
+		})
 	}
 	return look{
-		matched: true, why: "redirects go in circles", action: ActionInvestigate,
-		message: "redirects go in circles: " + enumerate(e.HTTP.Redirects, " → "),
+		matched: true, why: words{plain: "redirects go in circles"}, action: ActionInvestigate,
+		message: told(func(_ *scene, e *endpoint) string {
+			return "redirects go in circles: " + enumerate(e.HTTP.Redirects, " → ")
+		}),
 	}
 }
 
@@ -66,7 +75,7 @@ func noHTTPSRedirect(s *scene, e *endpoint) look {
 	case *to:
 		return passed("port 80 sends to https://")
 	}
-	return look{matched: true, why: "port 80 does not send to https://", action: ActionNone}
+	return look{matched: true, why: words{plain: "port 80 does not send to https://"}, action: ActionNone}
 }
 
 func hstsMissing(_ *scene, e *endpoint) look {
@@ -77,9 +86,12 @@ func hstsMissing(_ *scene, e *endpoint) look {
 	case e.HTTP.Status >= 500:
 		return passed("an error page says nothing of it")
 	case age != nil && *age > 0:
-		return passed("max-age " + strconv.FormatInt(*age, 10) + " s")
+		return passedFor(func(_ *scene, e *endpoint) string {
+			return "max-age " + strconv.FormatInt(*e.HTTP.HSTSMaxAge, 10) + " s"
+		})
 	}
 	return look{
-		matched: true, why: "no Strict-Transport-Security with a max-age above 0 (RFC 6797 §6.1.1)", action: ActionNone,
+		matched: true, action: ActionNone,
+		why: words{plain: "no Strict-Transport-Security with a max-age above 0 (RFC 6797 §6.1.1)"},
 	}
 }

@@ -4,7 +4,7 @@
 // output. It promises that less time left never lowers a severity, that a verdict of unknown never asks for a
 // renewal, that a name which is not ours raises no alarm about its certificate, and that a consequence is no finding
 // beside its cause; what docs/codes.md lists as independent, as cert_expiring and renewal_overdue, stands side by side. It
-// returns every rule it tried, with the reason, so that `certscan explain` has nothing to work out.
+// tells every rule it tried, with the reason, to who asks ([Policy.Tried]): words that nobody reads are not built.
 package triage
 
 import (
@@ -44,3 +44,6 @@ type NameFacts struct {
 	// Covered says whether the certificate that the domain serves covers this name.
 	Covered bool
 }
+
+// ourFailure writes what went wrong on our side.
+func (f *Facts) ourFailure() string { return "our own failure: " + clip(f.Failure, maxQuote) }

@@ -81,6 +81,7 @@ type Result struct {
 	Facts    Facts
 	Severity Severity // the worst of Findings; OK where there is none
 	Findings []Finding
+	// Tried holds every rule in the order it was tried, where somebody asked for it: see [Policy.Tried].
 	Tried    []Rule
 	JudgedAt time.Time
 }

@@ -132,13 +132,14 @@ func TestWords(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			res := Policy{}.Judge(*tt.facts, now)
+			tried := Policy{}.Tried(*tt.facts, now)
 			message, why := "", ""
 			for _, f := range res.Findings {
 				if f.Code == tt.code {
 					message = f.Message
 				}
 			}
-			for _, r := range res.Tried {
+			for _, r := range tried {
 				if r.Name == string(tt.code) {
 					why = r.Why
 				}
@@ -176,7 +177,7 @@ func TestHostileTextIsBounded(t *testing.T) {
 			t.Errorf("%s: message of %d bytes", found.Code, len(found.Message))
 		}
 	}
-	for _, r := range res.Tried {
+	for _, r := range (Policy{}).Tried(*f, now) {
 		if len(r.Why) > 8192 {
 			t.Errorf("%s: reason of %d bytes", r.Name, len(r.Why))
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"certscan/dns"
+	"certscan/inventory"
 )
 
 // ruling is what a verdict means: the code it raises, what it asks for, and the half sentence that says so.
@@ -88,49 +89,44 @@ var rulings = []ruling{
 	},
 }
 
-// tryVerdict raises a code for the domain, and for each further name, whose verdict calls for it.
-func tryVerdict(s *scene, code Code) ([]Finding, string) {
+// byVerdict raises a code for the domain, and for each further name, whose verdict calls for it.
+var byVerdict = trial{raiseVerdict, whyVerdict}
+
+func raiseVerdict(s *scene, code Code) []Finding {
 	var found []Finding
-	whys := make([]string, 0, len(s.hosts))
-	for _, h := range s.hosts {
-		f, why := s.rule(code, h)
-		if f.Code != "" {
-			found = append(found, f)
+	for i := range s.hosts {
+		if h := &s.hosts[i]; h.telling {
+			if f, raised := s.rule(code, h); raised {
+				found = append(found, f)
+			}
 		}
-		whys = append(whys, why)
 	}
-	return found, s.recite(whys)
+	return found
 }
 
-// recite joins the reasons of all hosts; with further names, each reason goes with the name it is about.
-func (s *scene) recite(whys []string) string {
+// whyVerdict joins the reasons of all hosts; with further names, each reason goes with the name it is about.
+func whyVerdict(s *scene, code Code) string {
 	if len(s.hosts) == 1 {
-		return whys[0]
+		return s.whyHost(code, &s.hosts[0])
 	}
-	told := make([]string, len(whys))
-	for i, why := range whys {
-		told[i] = s.hosts[i].label(s.facts) + ": " + why
+	told := make([]string, len(s.hosts))
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		told[i] = h.label(&s.facts) + ": " + s.whyHost(code, h)
 	}
 	return enumerate(told, "; ")
 }
 
-// rule finds the row of a code for a host's verdict; the zero Finding is none.
-func (s *scene) rule(code Code, h host) (Finding, string) {
-	if h.owner == nil {
-		return Finding{}, "ownership was not asked"
-	}
-	why := "verdict " + verdictOf(h.owner)
-	if clash, says := contradiction(s.facts.Domain.Expect, h.owner); clash == code {
+// rule raises a code for one host, where its verdict calls for it.
+func (s *scene) rule(code Code, h *host) (Finding, bool) {
+	row, says := s.rulingFor(code, h)
+	if says != "" {
 		f := raise(code, ActionInvestigate, evidence(h.owner)+"; "+says)
 		f.Name = h.name
-		return f, why + "; " + says
+		return f, true
 	}
-	row := rulingFor(code, h.owner)
-	if row == nil {
-		return Finding{}, why
-	}
-	if absenceIsNormal(h) {
-		return Finding{}, why + "; normal for a random label below a wildcard"
+	if row == nil || absenceIsNormal(h) {
+		return Finding{}, false
 	}
 	f := raise(code, row.action, evidence(h.owner)+"; "+row.means)
 	f.Name = h.name
@@ -141,7 +137,42 @@ func (s *scene) rule(code Code, h host) (Finding, string) {
 	case code == BehindProxy && h.owner.Reason == dns.ReasonOurs:
 		f.Severity = OK
 	}
-	return f, why + "; " + row.means
+	return f, true
+}
+
+// whyHost tells the verdict of one host and what it means for a code.
+func (s *scene) whyHost(code Code, h *host) string {
+	if h.owner == nil {
+		return "ownership was not asked"
+	}
+	why := "verdict " + verdictOf(h.owner)
+	row, says := s.rulingFor(code, h)
+	switch {
+	case says != "":
+		return why + "; " + says
+	case row == nil:
+		return why
+	case absenceIsNormal(h):
+		return why + "; normal for a random label below a wildcard"
+	}
+	return why + "; " + row.means
+}
+
+// rulingFor returns what the list says where the verdict goes against it, else the row of the code for the verdict.
+func (s *scene) rulingFor(code Code, h *host) (row *ruling, says string) {
+	if clash, says := contradiction(s.facts.Domain.Expect, h.owner); clash == code {
+		return nil, says
+	}
+	return rulingFor(code, h.owner), ""
+}
+
+// telling reports whether a verdict can raise any code at all.
+func telling(expect inventory.Expect, o *dns.Ownership) bool {
+	if o == nil {
+		return false
+	}
+	clash, _ := contradiction(expect, o)
+	return clash != "" || slices.ContainsFunc(rulings, func(r ruling) bool { return r.verdict == o.Verdict })
 }
 
 func rulingFor(code Code, o *dns.Ownership) *ruling {
@@ -156,7 +187,7 @@ func rulingFor(code Code, o *dns.Ownership) *ruling {
 
 // absenceIsNormal reports whether a host is a wildcard below which nothing was found. Servers that sign as they answer
 // say NODATA where others say NXDOMAIN (RFC 9824 §3), so both count.
-func absenceIsNormal(h host) bool {
+func absenceIsNormal(h *host) bool {
 	return h.wild && (h.owner.Verdict == dns.NameMissing || h.owner.Verdict == dns.NoAddress)
 }
 
@@ -172,83 +203,158 @@ func evidence(o *dns.Ownership) string {
 	return enumerate(said, "; ")
 }
 
-// tryInvalidName also takes the names that were never asked about, because the list's reader refused them.
-func tryInvalidName(s *scene, code Code) ([]Finding, string) {
-	if invalid := s.facts.Domain.Invalid; invalid != "" {
-		why := "not a name that can be scanned: " + clip(invalid, maxQuote)
-		return []Finding{raise(code, ActionInvestigate, why)}, why
+// raiseInvalidName also takes the names that were never asked about, because the list's reader refused them.
+func raiseInvalidName(s *scene, code Code) []Finding {
+	if s.facts.Domain.Invalid != "" {
+		return []Finding{raise(code, ActionInvestigate, whyInvalidName(s, code))}
 	}
 	if s.facts.Owner == nil {
-		return nil, "the name can be scanned"
+		return nil
 	}
-	return tryVerdict(s, code)
+	return raiseVerdict(s, code)
 }
 
-// tryInconclusive raises what could not be told: the verdict, or an endpoint that we ourselves failed to look at.
-func tryInconclusive(s *scene, code Code) ([]Finding, string) {
-	found, why := tryVerdict(s, code)
-	if o := s.facts.Owner; o != nil && !slices.Contains(dns.Verdicts, o.Verdict) {
-		why = "verdict " + string(o.Verdict) + " is none of the closed set"
-		return append(found, raise(code, ActionInvestigate, why)), why
+func whyInvalidName(s *scene, code Code) string {
+	if invalid := s.facts.Domain.Invalid; invalid != "" {
+		return "not a name that can be scanned: " + clip(invalid, maxQuote)
 	}
-	if len(found) > 0 && found[0].Name == "" {
-		return found, why // an endpoint that was cut as well has the same cause
+	if s.facts.Owner == nil {
+		return "the name can be scanned"
 	}
-	unseen, whyUnseen := s.each(code, s.ends, "", seeUnseen)
-	if len(s.ends) > 0 && !slices.ContainsFunc(s.ends, func(e endpoint) bool { return e.state != unroutable }) {
-		whyUnseen = "no address could be looked at: this machine has no route for its family"
-		unseen = []Finding{raise(code, ActionInvestigate, whyUnseen)}
-	}
-	if whyUnseen != "" {
-		why += "; " + whyUnseen
-	}
-	return append(found, unseen...), why
+	return whyVerdict(s, code)
 }
 
-// tryDNSBroken also takes the names of which one address family answers and the other fails.
-func tryDNSBroken(s *scene, code Code) ([]Finding, string) {
-	found, why := tryVerdict(s, code)
-	for _, h := range s.hosts {
-		half := halfBroken(h)
-		if half == "" || h.name != "" && halfBroken(s.hosts[0]) == half && s.hosts[0].dns.Registrable == h.dns.Registrable {
+// raiseInconclusive raises what could not be told: the verdict, or an endpoint that we ourselves failed to look at.
+func raiseInconclusive(s *scene, code Code) []Finding {
+	found := raiseVerdict(s, code)
+	switch {
+	case s.strange():
+		return append(found, raise(code, ActionInvestigate, whyInconclusive(s, code)))
+	case len(found) > 0 && found[0].Name == "":
+		return found // an endpoint that was cut as well has the same cause
+	case s.unroutable():
+		return append(found, raise(code, ActionInvestigate, noRoute))
+	}
+	return append(found, s.each(code, s.ends, seeUnseen)...)
+}
+
+func whyInconclusive(s *scene, code Code) string {
+	if s.strange() {
+		return "verdict " + string(s.facts.Owner.Verdict) + " is none of the closed set"
+	}
+	why := whyVerdict(s, code)
+	if found := raiseVerdict(s, code); len(found) > 0 && found[0].Name == "" {
+		return why
+	}
+	unseen := s.recite(s.ends, seeUnseen)
+	if s.unroutable() {
+		unseen = noRoute
+	}
+	return withMore(why, unseen)
+}
+
+// withMore adds a half sentence; "" is none.
+func withMore(why, more string) string {
+	if more == "" {
+		return why
+	}
+	return why + "; " + more
+}
+
+// strange reports whether the verdict is none that we know.
+func (s *scene) strange() bool {
+	o := s.facts.Owner
+	return o != nil && !slices.Contains(dns.Verdicts, o.Verdict)
+}
+
+const noRoute = "no address could be looked at: this machine has no route for its family"
+
+// unroutable reports whether there are endpoints, and this machine can reach none of them.
+func (s *scene) unroutable() bool {
+	return len(s.ends) > 0 && !slices.ContainsFunc(s.ends, func(e endpoint) bool { return e.state != stateUnroutable })
+}
+
+// raiseDNSBroken also takes the names of which one address family answers and the other fails.
+func raiseDNSBroken(s *scene, code Code) []Finding {
+	found := raiseVerdict(s, code)
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		half, broken := halfBroken(h)
+		if !broken || s.repeats(h, half) {
 			continue
 		}
-		f := raise(code, ActionFixDNS, half+"; the verdict rests on one address family, and a CA that asks for both refuses")
+		f := raise(code, ActionFixDNS, half.String()+"; the verdict rests on one address family, and a CA that asks for both refuses")
 		f.Name = h.name
 		found = append(found, f)
-		why += "; " + h.label(s.facts) + ": " + half
 	}
-	return found, why
+	return found
 }
 
-// halfBroken says which address family fails while the other answers; empty where none does, or our own shutdown cut it.
-func halfBroken(h host) string {
-	if h.dns == nil || h.owner == nil || slices.Contains([]dns.Verdict{dns.Broken, dns.Unknown, dns.Invalid}, h.owner.Verdict) {
-		return ""
+func whyDNSBroken(s *scene, code Code) string {
+	why := whyVerdict(s, code)
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		if half, broken := halfBroken(h); broken && !s.repeats(h, half) {
+			why += "; " + h.label(&s.facts) + ": " + half.String()
+		}
+	}
+	return why
+}
+
+// repeats reports whether a further name fails as the domain does, below the same registrable domain.
+func (s *scene) repeats(h *host, half halfFailure) bool {
+	if h.name == "" {
+		return false
+	}
+	first, broken := halfBroken(&s.hosts[0])
+	return broken && first == half && s.hosts[0].dns.Registrable == h.dns.Registrable
+}
+
+// halfFailure is one address family that fails while the other answers.
+type halfFailure struct {
+	family, other   string
+	failed, answers dns.Status
+}
+
+func (h halfFailure) String() string {
+	return fmt.Sprintf("%s ends in %s while %s answers %s", h.family, h.failed, h.other, h.answers)
+}
+
+// halfBroken finds the address family that fails while the other answers; there is none where our own shutdown cut it.
+func halfBroken(h *host) (halfFailure, bool) {
+	if h.dns == nil || h.owner == nil {
+		return halfFailure{}, false
 	}
 	a, aaaa := h.dns.A.Status, h.dns.AAAA.Status
-	switch {
-	case a.OK() && failed(aaaa):
-		return fmt.Sprintf("AAAA ends in %s while A answers %s", aaaa, a)
-	case aaaa.OK() && failed(a):
-		return fmt.Sprintf("A ends in %s while AAAA answers %s", a, aaaa)
+	if a.OK() == aaaa.OK() || slices.Contains([]dns.Verdict{dns.Broken, dns.Unknown, dns.Invalid}, h.owner.Verdict) {
+		return halfFailure{}, false
 	}
-	return ""
+	switch {
+	case failed(aaaa):
+		return halfFailure{"AAAA", "A", aaaa, a}, true
+	case failed(a):
+		return halfFailure{"A", "AAAA", a, aaaa}, true
+	}
+	return halfFailure{}, false
 }
 
 func failed(st dns.Status) bool {
 	return !st.OK() && st != dns.StatusUnasked && st != dns.StatusCanceled
 }
 
-// tryPrivateAddress also takes endpoints that were not dialled because of their address, where the verdict is another.
-func tryPrivateAddress(s *scene, code Code) ([]Finding, string) {
-	found, why := tryVerdict(s, code)
+// raisePrivateAddress also takes endpoints that were not dialled because of their address, where the verdict is another.
+func raisePrivateAddress(s *scene, code Code) []Finding {
+	found := raiseVerdict(s, code)
 	if o := s.facts.Owner; o != nil && o.Verdict == dns.Private {
-		return found, why
+		return found
 	}
-	blocked, whyBlocked := s.each(code, s.ends, "", seeBlocked)
-	if whyBlocked != "" {
-		why += "; " + whyBlocked
+	return append(found, s.each(code, s.ends, seeBlocked)...)
+}
+
+func whyPrivateAddress(s *scene, code Code) string {
+	why := whyVerdict(s, code)
+	if o := s.facts.Owner; o != nil && o.Verdict == dns.Private {
+		return why
 	}
-	return append(found, blocked...), why
+	return withMore(why, s.recite(s.ends, seeBlocked))
 }

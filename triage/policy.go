@@ -71,31 +71,41 @@ func (p Policy) filled() Policy {
 	return p
 }
 
-// Judge judges one name at an instant. It returns every rule in the order it was tried; where our own failure left
-// nothing to judge, that is the only one. f is not modified, and the Result refers to its slices.
+// Judge judges one name at an instant. f is not modified, and the Result refers to its slices. Which rules were tried is
+// left out: [Policy.Tried] tells that, with the same input.
 func (p Policy) Judge(f Facts, now time.Time) Result {
 	res := Result{Facts: f, Severity: OK, JudgedAt: now}
 	if f.Failure != "" {
-		why := "our own failure: " + clip(f.Failure, maxQuote)
-		res.Findings = []Finding{raise(Inconclusive, ActionInvestigate, "the name could not be looked at; "+why)}
-		res.Tried = []Rule{{Name: string(Inconclusive), Matched: true, Why: why}}
+		res.Findings = []Finding{raise(Inconclusive, ActionInvestigate, "the name could not be looked at; "+f.ourFailure())}
 		res.Severity = Warn
 		return res
 	}
-	s := newScene(p.filled(), &f, now)
-	res.Tried = make([]Rule, 0, len(rules))
-	for _, r := range rules {
-		found, why := r.try(s, r.code)
-		for _, finding := range found {
+	s := newScene(p, f, now)
+	for i := range rules {
+		r := &rules[i]
+		for _, finding := range r.raise(s, r.code) {
 			res.Findings = append(res.Findings, s.temper(r.about, finding))
 		}
-		res.Tried = append(res.Tried, Rule{Name: string(r.code), Matched: len(found) > 0, Why: why})
 	}
 	slices.SortStableFunc(res.Findings, worstFirst)
 	if len(res.Findings) > 0 {
 		res.Severity = res.Findings[0].Severity
 	}
 	return res
+}
+
+// Tried tells every rule that Judge tries for the same input, in that order, with the facts it went by; where our own
+// failure left nothing to judge, one rule says so.
+func (p Policy) Tried(f Facts, now time.Time) []Rule {
+	if f.Failure != "" {
+		return []Rule{{Name: string(Inconclusive), Matched: true, Why: f.ourFailure()}}
+	}
+	s := newScene(p, f, now)
+	out := make([]Rule, len(rules))
+	for i, r := range rules {
+		out[i] = Rule{Name: string(r.code), Matched: len(r.raise(s, r.code)) > 0, Why: r.why(s, r.code)}
+	}
+	return out
 }
 
 // worstFirst orders findings by severity, then by the table of codes; the domain itself goes before its further names.

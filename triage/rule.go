@@ -16,42 +16,49 @@ const (
 	ofExchange
 )
 
-// rule is one rule of the table. try returns what it raises, none where it does not match, and the facts it went by.
+// rule is one rule of the table.
 type rule struct {
 	code  Code
 	about subject
-	try   func(*scene, Code) (raised []Finding, why string)
+	trial
+}
+
+// trial is how a rule is tried: raise returns what it raises, none where it does not match; why tells the facts it went
+// by, which only an explanation shows.
+type trial struct {
+	raise func(*scene, Code) []Finding
+	why   func(*scene, Code) string
 }
 
 // rules holds every rule in the order it is tried: can it be told at all, where does the name point, does a server
 // answer, is its certificate good, what does it say over HTTP.
 var rules = []rule{
-	{Inconclusive, ofName, tryInconclusive},
-	{InvalidName, ofName, tryInvalidName},
+	{Inconclusive, ofName, trial{raiseInconclusive, whyInconclusive}},
+	{InvalidName, ofName, trial{raiseInvalidName, whyInvalidName}},
 
-	{IPv6Elsewhere, ofName, tryVerdict},
-	{IPv4Elsewhere, ofName, tryVerdict},
-	{SplitAddresses, ofName, tryVerdict},
-	{OriginLeak, ofName, tryVerdict},
-	{BehindProxy, ofName, tryVerdict},
-	{MovedAway, ofName, tryVerdict},
-	{DomainFree, ofName, tryVerdict},
-	{DomainExpired, ofName, tryVerdict},
-	{DomainOnHold, ofName, tryVerdict},
-	{NotDelegated, ofName, tryVerdict},
-	{NoAddress, ofName, tryVerdict},
-	{NameMissing, ofName, tryVerdict},
-	{DanglingCNAME, ofName, tryVerdict},
-	{TakeoverRisk, ofName, tryVerdict},
-	{DNSBroken, ofName, tryDNSBroken},
-	{PrivateAddress, ofName, tryPrivateAddress},
+	{IPv6Elsewhere, ofName, byVerdict},
+	{IPv4Elsewhere, ofName, byVerdict},
+	{SplitAddresses, ofName, byVerdict},
+	{OriginLeak, ofName, byVerdict},
+	{BehindProxy, ofName, byVerdict},
+	{MovedAway, ofName, byVerdict},
+	{DomainFree, ofName, byVerdict},
+	{DomainExpired, ofName, byVerdict},
+	{DomainOnHold, ofName, byVerdict},
+	{NotDelegated, ofName, byVerdict},
+	{NoAddress, ofName, byVerdict},
+	{NameMissing, ofName, byVerdict},
+	{DanglingCNAME, ofName, byVerdict},
+	{TakeoverRisk, ofName, byVerdict},
+	{DNSBroken, ofName, trial{raiseDNSBroken, whyDNSBroken}},
+	{PrivateAddress, ofName, trial{raisePrivateAddress, whyPrivateAddress}},
 
-	{Down, ofAvailability, tryDown},
-	{DownPartly, ofAvailability, tryDownPartly},
-	{TLSUnsupported, ofAvailability, tryTLSUnsupported},
-	{NoCertificate, ofCertificate, tryNoCertificate},
+	{Down, ofAvailability, trial{raiseDown, whyDown}},
+	{DownPartly, ofAvailability, ofEnds(seeDownPartly)},
+	{TLSUnsupported, ofAvailability, ofEnds(seeTLSUnsupported)},
+	{NoCertificate, ofCertificate, ofEnds(seeNoCertificate)},
 
-	{NameMismatch, ofCertificate, tryNameMismatch},
+	{NameMismatch, ofCertificate, trial{raiseNameMismatch, whyNameMismatch}},
 	{CertExpired, ofCertificate, ofCovering(expired)},
 	{CertNotYetValid, ofCertificate, ofCovering(notYetValid)},
 	{CertRevoked, ofCertificate, ofCovering(revoked)},
@@ -63,7 +70,7 @@ var rules = []rule{
 	{WeakKey, ofCertificate, ofCovering(weakKey)},
 	{WeakSignature, ofCertificate, ofCovering(weakSignature)},
 	{OldProtocol, ofCertificate, ofCovering(oldProtocol)},
-	{BackendDiffers, ofCertificate, tryBackendDiffers},
+	{BackendDiffers, ofCertificate, trial{raiseBackendDiffers, whyBackendDiffers}},
 
 	{HTTP5xx, ofExchange, ofAnswering(serverError)},
 	{ProxyOriginError, ofExchange, ofAnswering(proxyError)},
@@ -72,44 +79,77 @@ var rules = []rule{
 	{HSTSMissing, ofExchange, ofAnswering(hstsMissing)},
 }
 
-// look is what a rule saw at one endpoint. Zero severity and priority are the code's defaults.
+// look is what a rule saw at one endpoint. Zero severity and priority are the code's defaults; without a message the
+// finding says why.
 type look struct {
 	matched  bool
-	why      string
-	message  string
+	why      words
+	message  words
 	action   Action
 	severity Severity
 	priority Priority
 }
 
+// words are a text about an endpoint: as it stands, or built when somebody wants to read it.
+type words struct {
+	plain string
+	build func(*scene, *endpoint) string
+}
+
+// told are words to be built.
+func told(build func(*scene, *endpoint) string) words { return words{build: build} }
+
+func (w words) of(s *scene, e *endpoint) string {
+	if w.build != nil {
+		return w.build(s, e)
+	}
+	return w.plain
+}
+
 // passed is a look that found nothing wrong.
-func passed(why string) look { return look{why: why} }
+func passed(why string) look { return look{why: words{plain: why}} }
+
+// passedFor is passed with words to be built.
+func passedFor(why func(*scene, *endpoint) string) look { return look{why: told(why)} }
+
+// ofEnds makes a rule of a look at each endpoint.
+func ofEnds(see func(*scene, *endpoint) look) trial {
+	return trial{
+		raise: func(s *scene, code Code) []Finding { return s.each(code, s.ends, see) },
+		why:   func(s *scene, _ Code) string { return cmp.Or(s.recite(s.ends, see), s.absent()) },
+	}
+}
 
 // each looks at every endpoint and folds what matched: one finding without an address where all of them share it, else
-// one for each address. absent says why there is none to look at.
-func (s *scene) each(code Code, over []endpoint, absent string, see func(*scene, *endpoint) look) ([]Finding, string) {
-	if len(over) == 0 {
-		return nil, absent
-	}
-	looks := make([]look, len(over))
-	whys := make([]string, len(over))
-	hits := make([]int, 0, len(over))
+// one for each address.
+func (s *scene) each(code Code, over []endpoint, see func(*scene, *endpoint) look) []Finding {
+	var hits []int
 	for i := range over {
-		looks[i] = see(s, &over[i])
-		whys[i] = looks[i].why
-		if looks[i].matched {
+		if see(s, &over[i]).matched {
 			hits = append(hits, i)
 		}
 	}
 	var found []Finding
 	for _, group := range byAddress(over, hits) {
-		f := fold(code, over, looks, group)
+		f := s.fold(code, over, see, group)
 		if len(hits) < len(over) {
 			f.Address = over[group[0]].Target.Addr.Addr().String()
 		}
 		found = append(found, f)
 	}
-	return found, recount(over, whys)
+	return found
+}
+
+// recite tells what was seen at every endpoint; "" where there is none.
+func (s *scene) recite(over []endpoint, see func(*scene, *endpoint) look) string {
+	if len(over) == 0 {
+		return ""
+	}
+	whys := make([]string, len(over))
+	for i := range over {
+		whys[i] = see(s, &over[i]).why.of(s, &over[i])
+	}
+	return recount(over, whys)
 }
 
 // byAddress groups the matching endpoints: all in one group where none is missing, else by address. over is sorted.
@@ -132,17 +172,18 @@ func byAddress(over []endpoint, hits []int) [][]int {
 }
 
 // fold makes one finding of several looks: the worst of them, with what each had to say.
-func fold(code Code, over []endpoint, looks []look, group []int) Finding {
+func (s *scene) fold(code Code, over []endpoint, see func(*scene, *endpoint) look, group []int) Finding {
 	var worst Finding
 	ends, messages := make([]endpoint, len(group)), make([]string, len(group))
 	for n, i := range group {
-		l := looks[i]
+		e := &over[i]
+		l := see(s, e)
 		f := raise(code, l.action, "")
 		f.Severity, f.Priority = cmp.Or(l.severity, f.Severity), cmp.Or(l.priority, f.Priority)
 		if n == 0 || worse(f, worst) {
 			worst = f
 		}
-		ends[n], messages[n] = over[i], cmp.Or(l.message, l.why)
+		ends[n], messages[n] = *e, cmp.Or(l.message.of(s, e), l.why.of(s, e))
 	}
 	worst.Message = recount(ends, messages)
 	return worst
@@ -170,15 +211,16 @@ func recount(ends []endpoint, texts []string) string {
 	if !slices.ContainsFunc(texts, func(t string) bool { return t != texts[0] }) {
 		return texts[0]
 	}
-	told := make([]string, 0, maxQuoted)
+	lines := make([]string, 0, maxQuoted)
 	for i, t := range texts[:min(len(texts), maxQuoted)] {
-		if addr, _, _ := strings.Cut(ends[i].label, " "); !strings.HasPrefix(t, addr+" ") {
-			t = ends[i].label + ": " + t
+		label := ends[i].label()
+		if addr, _, _ := strings.Cut(label, " "); !strings.HasPrefix(t, addr+" ") {
+			t = label + ": " + t
 		}
-		told = append(told, t)
+		lines = append(lines, t)
 	}
 	if len(texts) > maxQuoted {
-		told = append(told, "and others")
+		lines = append(lines, "and others")
 	}
-	return strings.Join(told, "; ")
+	return strings.Join(lines, "; ")
 }

@@ -15,9 +15,10 @@ import (
 // scene is one name under judgement: the facts, and what follows from them before any rule is tried.
 type scene struct {
 	policy Policy
-	facts  *Facts
+	facts  Facts
 	now    time.Time
 	hosts  []host // the domain, then its further names
+	domain [1]host
 
 	scope   admission
 	blocked bool       // the owner's DNS keeps a renewal from succeeding
@@ -30,51 +31,57 @@ type scene struct {
 type endpoint struct {
 	*probe.Observation
 	state  state
-	label  string             // its address, with the port where several were probed
 	leaf   *probe.Certificate // nil where no certificate was seen
 	covers bool               // the leaf covers the name
 	ours   bool               // the address is known as ours
-	life   calendar           // the unit in which the leaf's life is told
+	ports  bool               // several ports were probed
 }
 
-func newScene(p Policy, f *Facts, now time.Time) *scene {
-	s := &scene{policy: p, facts: f, now: now, hosts: hostsOf(f), scope: admit(f)}
+func newScene(p Policy, f Facts, now time.Time) *scene {
+	s := &scene{policy: p.filled(), facts: f, now: now, scope: admit(&f)}
+	s.hosts = s.domain[:0]
+	s.findHosts()
 	s.blocked = s.renewalBlocked()
 	for i := range f.Probes {
-		if o := &f.Probes[i]; s.scope.counts(o) {
+		if o := &f.Probes[i]; s.scope.admits(&s.facts, o) {
 			s.ends = append(s.ends, s.endpoint(o))
 		}
 	}
 	slices.SortStableFunc(s.ends, func(a, b endpoint) int {
 		return cmp.Or(a.Target.Addr.Compare(b.Target.Addr), strings.Compare(a.Target.Name, b.Target.Name))
 	})
-	ports := severalPorts(s.ends)
-	for i := range s.ends {
-		e := &s.ends[i]
-		if ports {
-			e.label += " port " + strconv.Itoa(int(e.Target.Addr.Port()))
-		}
-		if e.leaf != nil {
-			s.seen = append(s.seen, *e)
-		}
-		// Behind the wrong certificate stands somebody else's site: what it says is not the name's.
-		if e.Err == nil && e.HTTP != nil && (e.leaf == nil || e.covers) {
-			s.answered = append(s.answered, *e)
+	if severalPorts(s.ends) {
+		for i := range s.ends {
+			s.ends[i].ports = true
 		}
 	}
+	s.seen = those(s.ends, func(e *endpoint) bool { return e.leaf != nil })
+	// Behind the wrong certificate stands somebody else's site: what it says is not the name's.
+	s.answered = those(s.ends, func(e *endpoint) bool { return e.Err == nil && e.HTTP != nil && (e.leaf == nil || e.covers) })
 	return s
 }
 
-func (s *scene) endpoint(o *probe.Observation) endpoint {
-	e := endpoint{Observation: o, state: stateOf(o), label: o.Target.Addr.Addr().String(), ours: isOurs(s.facts, o)}
-	if !o.Target.Addr.Addr().IsValid() {
-		e.label = o.Target.Name // no address was found to dial
+// those returns the endpoints that are wanted; where all are, the same slice.
+func those(all []endpoint, wanted func(*endpoint) bool) []endpoint {
+	first := 0
+	for first < len(all) && wanted(&all[first]) {
+		first++
 	}
+	out := all[:first:first]
+	for i := first; i < len(all); i++ {
+		if wanted(&all[i]) {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
+func (s *scene) endpoint(o *probe.Observation) endpoint {
+	e := endpoint{Observation: o, state: stateOf(o), ours: isOurs(&s.facts, o)}
 	if o.TLS == nil || len(o.TLS.Chain) == 0 {
 		return e
 	}
 	e.leaf = &o.TLS.Chain[0]
-	e.life = calendarFor(e.leaf.Lifetime())
 	e.covers = o.TLS.NameMatches
 	if d := &s.facts.Domain; d.Wildcard() {
 		// A host that shows the wildcard's certificate may have one of its own, which proves nothing.
@@ -85,6 +92,21 @@ func (s *scene) endpoint(o *probe.Observation) endpoint {
 	}
 	return e
 }
+
+// label is the address of an endpoint, with the port where several were probed; the name where no address was found.
+func (e *endpoint) label() string {
+	text := e.Target.Name
+	if addr := e.Target.Addr.Addr(); addr.IsValid() {
+		text = addr.String()
+	}
+	if e.ports {
+		text += " port " + strconv.Itoa(int(e.Target.Addr.Port()))
+	}
+	return text
+}
+
+// life is the unit in which the life of the leaf is told.
+func (e *endpoint) life() calendar { return calendarFor(e.leaf.Lifetime()) }
 
 func severalPorts(ends []endpoint) bool {
 	return slices.ContainsFunc(ends, func(e endpoint) bool { return e.Target.Addr.Port() != ends[0].Target.Addr.Port() })
@@ -100,35 +122,46 @@ func isOurs(f *Facts, o *probe.Observation) bool {
 
 // admission says which endpoints may raise alarms, how loud at most, and why.
 type admission struct {
-	counts  func(*probe.Observation) bool
+	counts  func(*Facts, *probe.Observation) bool
+	plain   bool // of those only what was asked by plain HTTP alone, as the list expects it
 	ceiling Severity
-	why     string
+	owner   *dns.Ownership // whose verdict decides; nil where it was not that
+	says    string         // what follows from it
 }
 
-func everyEndpoint(why string) admission {
-	return admission{func(*probe.Observation) bool { return true }, Urgent, why}
+func (a *admission) admits(f *Facts, o *probe.Observation) bool {
+	return a.counts(f, o) && (o.Target.PlainOnly || !a.plain)
 }
 
-func noEndpoint(why string) admission {
-	return admission{func(*probe.Observation) bool { return false }, Urgent, why}
+// why writes what the admission rests on.
+func (a *admission) why() string {
+	why := a.says
+	if a.owner != nil {
+		why = "verdict " + verdictOf(a.owner) + a.says
+	}
+	if a.plain {
+		why += "; the list expects plain HTTP, so TLS is left out"
+	}
+	return why
 }
+
+func every(*Facts, *probe.Observation) bool { return true }
+
+func none(*Facts, *probe.Observation) bool { return false }
 
 // admit decides by what the list says, and then by the verdict.
 func admit(f *Facts) admission {
 	switch d := &f.Domain; {
 	case d.Invalid != "":
-		return noEndpoint("not a name that can be probed")
+		return admission{counts: none, ceiling: Urgent, says: "not a name that can be probed"}
 	case d.Expect == inventory.ExpectRetired:
-		return noEndpoint("the list says that the name is retired: nobody waits for its server")
+		return admission{counts: none, ceiling: Urgent, says: "the list says that the name is retired: nobody waits for its server"}
 	case d.Expect == inventory.ExpectPlainHTTP:
-		byOwner := admitByOwner(f)
-		return admission{
-			counts:  func(o *probe.Observation) bool { return o.Target.PlainOnly && byOwner.counts(o) },
-			ceiling: byOwner.ceiling,
-			why:     byOwner.why + "; the list expects plain HTTP, so TLS is left out",
-		}
+		a := admitByOwner(f)
+		a.plain = true
+		return a
 	case len(d.Verify) > 0 && (d.Wildcard() || d.Expect == inventory.ExpectInternal):
-		return everyEndpoint("seen at the hosts that the list names to verify it")
+		return admission{counts: every, ceiling: Urgent, says: "seen at the hosts that the list names to verify it"}
 	}
 	return admitByOwner(f)
 }
@@ -137,41 +170,46 @@ func admit(f *Facts) admission {
 func admitByOwner(f *Facts) admission {
 	o, expect := f.Owner, f.Domain.Expect
 	if o == nil {
-		return everyEndpoint("ownership was not asked: every endpoint counts")
+		return admission{counts: every, ceiling: Urgent, says: "ownership was not asked: every endpoint counts"}
 	}
-	why := "verdict " + verdictOf(o)
+	a := admission{counts: every, ceiling: Urgent, owner: o}
 	switch o.Verdict {
 	case dns.Parked:
-		return everyEndpoint(why)
+		return a
 	case dns.Resolved:
 		if expect == inventory.ExpectElsewhere {
-			return noEndpoint(why + ", and the list says that somebody else serves it")
+			a.counts, a.says = none, ", and the list says that somebody else serves it"
 		}
-		return everyEndpoint(why)
+		return a
 	case dns.Proxied:
-		return admitProxied(o, why)
+		return admitProxied(a)
 	case dns.Mixed:
-		ours := func(o *probe.Observation) bool { return isOurs(f, o) }
-		return admission{ours, Urgent, why + ": only our own addresses count"}
+		a.counts, a.says = isOurs, ": only our own addresses count"
+		return a
 	case dns.Private:
 		if expect == inventory.ExpectInternal {
-			return everyEndpoint(why + ", dialled because the list expects it")
+			a.says = ", dialled because the list expects it"
+			return a
 		}
 	case dns.Moved, dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling,
 		dns.Broken, dns.Invalid, dns.Unknown:
 	}
-	return noEndpoint(why + ": what its servers show is not ours to mend")
+	return notOurs(a)
+}
+
+func notOurs(a admission) admission {
+	a.counts, a.says = none, ": what its servers show is not ours to mend"
+	return a
 }
 
 // admitProxied tells what may be raised at the edge of a proxy, and at our origin behind it.
-func admitProxied(o *dns.Ownership, why string) admission {
-	a := everyEndpoint(why)
-	if o.Reason == dns.ReasonNotOurs {
-		return noEndpoint(why + ": what its servers show is not ours to mend")
+func admitProxied(a admission) admission {
+	if a.owner.Reason == dns.ReasonNotOurs {
+		return notOurs(a)
 	}
-	if o.Reason != dns.ReasonOurs {
+	if a.owner.Reason != dns.ReasonOurs {
 		a.ceiling = Warn
-		a.why += ": alarms are WARN at most"
+		a.says = ": alarms are WARN at most"
 	}
 	return a
 }
@@ -208,16 +246,17 @@ var orphaned = []dns.Verdict{
 // renewalBlocked reports whether the owner's DNS keeps a renewal from succeeding: some addresses are not ours, one
 // address family fails, or a name that the list wants on the same certificate does not lead to us.
 func (s *scene) renewalBlocked() bool {
-	f := s.facts
+	f := &s.facts
 	if f.Owner == nil {
 		return false
 	}
-	if f.Owner.Verdict == dns.Mixed || halfBroken(s.hosts[0]) != "" {
+	if _, half := halfBroken(&s.hosts[0]); half || f.Owner.Verdict == dns.Mixed {
 		return true
 	}
 	for i := range f.Names {
 		n := &f.Names[i]
-		astray := slices.Contains(orphaned, n.Owner.Verdict) && !absenceIsNormal(hostOf(n)) && !agrees(f.Domain.Expect, &n.Owner)
+		h := hostOf(n)
+		astray := slices.Contains(orphaned, n.Owner.Verdict) && !absenceIsNormal(&h) && !agrees(f.Domain.Expect, &n.Owner)
 		if astray && slices.Contains(f.Domain.SANs, n.Name) {
 			return true
 		}
@@ -244,22 +283,27 @@ func (s *scene) mend(e *endpoint, wish Action) Action {
 
 // host is one name of the input with what the DNS said of it.
 type host struct {
-	name  string // empty for the domain itself
-	dns   *dns.Answer
-	owner *dns.Ownership
-	wild  bool
+	name    string // empty for the domain itself
+	dns     *dns.Answer
+	owner   *dns.Ownership
+	wild    bool
+	telling bool // its verdict can raise a code
 }
 
-func hostsOf(f *Facts) []host {
-	hosts := make([]host, 0, 1+len(f.Names))
-	hosts = append(hosts, host{dns: f.DNS, owner: f.Owner, wild: f.Domain.Wildcard()})
+// findHosts notes the domain and its further names.
+func (s *scene) findHosts() {
+	f := &s.facts
+	s.add(host{dns: f.DNS, owner: f.Owner, wild: f.Domain.Wildcard()})
 	for i := range f.Names {
-		h := hostOf(&f.Names[i])
-		if !sameCause(hosts[0], h) {
-			hosts = append(hosts, h)
+		if h := hostOf(&f.Names[i]); !sameCause(&s.hosts[0], &h) {
+			s.add(h)
 		}
 	}
-	return hosts
+}
+
+func (s *scene) add(h host) {
+	h.telling = telling(s.facts.Domain.Expect, h.owner)
+	s.hosts = append(s.hosts, h)
 }
 
 func hostOf(n *NameFacts) host {
@@ -267,7 +311,7 @@ func hostOf(n *NameFacts) host {
 }
 
 // sameCause reports whether a further name only repeats what its registrable domain already says of the domain.
-func sameCause(domain, further host) bool {
+func sameCause(domain, further *host) bool {
 	if domain.dns == nil || domain.owner == nil || domain.dns.Registrable == "" {
 		return false
 	}
@@ -280,4 +324,4 @@ func sameCause(domain, further host) bool {
 }
 
 // label names a host in a reason.
-func (h host) label(f *Facts) string { return cmp.Or(h.name, f.Domain.Name) }
+func (h *host) label(f *Facts) string { return cmp.Or(h.name, f.Domain.Name) }
