@@ -3,7 +3,6 @@ package triage
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +56,7 @@ func seeWrongName(s *scene, e *endpoint) look {
 
 func raiseNameMismatch(s *scene, code Code) []Finding {
 	found := wrongName.raise(s, code)
-	for n := range s.uncovered() {
+	for _, n := range s.uncovered() {
 		f := raise(code, s.mend(s.covering(), ActionRenew), fmt.Sprintf(
 			"the certificate served for %s does not cover %s, which the list wants on it", s.facts.Domain.Name, n))
 		f.Name = n
@@ -67,11 +66,11 @@ func raiseNameMismatch(s *scene, code Code) []Finding {
 }
 
 func whyNameMismatch(s *scene, code Code) string {
-	why := wrongName.why(s, code)
-	for n := range s.uncovered() {
-		why += "; " + n + " is not covered"
+	told := []string{wrongName.why(s, code)}
+	for _, n := range s.uncovered() {
+		told = append(told, n+" is not covered")
 	}
-	return why
+	return strings.Join(told, "; ")
 }
 
 // covering returns the first endpoint whose certificate covers the name; nil where there is none.
@@ -84,21 +83,20 @@ func (s *scene) covering() *endpoint {
 	return nil
 }
 
-// uncovered yields the further names that the list wants on the certificate, whose visitors come to it, and that it does
+// uncovered returns the further names that the list wants on the certificate, whose visitors come to it, and that it does
 // not cover.
-func (s *scene) uncovered() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if len(s.facts.Names) == 0 || s.covering() == nil {
-			return
-		}
-		for i := range s.facts.Names {
-			n := &s.facts.Names[i]
-			wanted := !n.Covered && slices.Contains(s.facts.Domain.SANs, n.Name) && alarms(n)
-			if wanted && !yield(n.Name) {
-				return
-			}
+func (s *scene) uncovered() []string {
+	if len(s.facts.Names) == 0 || s.covering() == nil {
+		return nil
+	}
+	var out []string
+	for i := range s.facts.Names {
+		n := &s.facts.Names[i]
+		if !n.Covered && slices.Contains(s.facts.Domain.SANs, n.Name) && alarms(n) {
+			out = append(out, n.Name)
 		}
 	}
+	return out
 }
 
 // wanted is the name that the certificate of an endpoint has to cover.
@@ -340,59 +338,50 @@ func (s *scene) backendOf(e *endpoint) (backend, bool) {
 	return backend{e.Target.Name, e.leaf.KeyType, e.Target.Addr.Port()}, true
 }
 
-// backends yields, in the order of their first endpoint, the endpoints that have to serve the same certificate.
-func (s *scene) backends() iter.Seq[[]*endpoint] {
-	return func(yield func([]*endpoint) bool) {
-		for i := range s.seen {
-			b, compared := s.backendOf(&s.seen[i])
-			if !compared || len(s.backend(s.seen[:i], b)) > 0 {
-				continue
-			}
-			if group := s.backend(s.seen[i:], b); len(group) > 1 && !yield(group) {
-				return
-			}
+// compare goes through the endpoints that have to serve the same certificate, in the order of the first of each, and
+// returns the first that do not. compared says whether there were two of a kind at all.
+func (s *scene) compare() (differing []*endpoint, compared bool) {
+	for i := range s.seen {
+		b, counts := s.backendOf(&s.seen[i])
+		if !counts || len(s.seen) == 1 || len(s.backend(s.seen[:i], b)) > 0 {
+			continue
 		}
+		group := s.backend(s.seen[i:], b)
+		if slices.ContainsFunc(group, func(e *endpoint) bool { return e.leaf.SHA256 != group[0].leaf.SHA256 }) {
+			return group, true
+		}
+		compared = compared || len(group) > 1
 	}
+	return nil, compared
 }
 
 // backend returns those of the endpoints that belong together.
 func (s *scene) backend(among []endpoint, b backend) []*endpoint {
 	var group []*endpoint
 	for i := range among {
-		if other, compared := s.backendOf(&among[i]); compared && other == b {
+		if other, counts := s.backendOf(&among[i]); counts && other == b {
 			group = append(group, &among[i])
 		}
 	}
 	return group
 }
 
-// differ reports whether endpoints serve different certificates.
-func differ(group []*endpoint) bool {
-	return slices.ContainsFunc(group, func(e *endpoint) bool { return e.leaf.SHA256 != group[0].leaf.SHA256 })
-}
-
 // raiseBackendDiffers compares the certificates that our own addresses serve; where nobody asked about ownership, all.
 func raiseBackendDiffers(s *scene, code Code) []Finding {
-	if len(s.seen) < 2 {
-		return nil
-	}
-	for group := range s.backends() {
-		if differ(group) {
-			return []Finding{raise(code, s.mend(group[0], ActionDeploy), differently(group))}
-		}
+	if group, _ := s.compare(); group != nil {
+		return []Finding{raise(code, s.mend(group[0], ActionDeploy), differently(group))}
 	}
 	return nil
 }
 
 func whyBackendDiffers(s *scene, _ Code) string {
-	why := "no two addresses of ours to compare"
-	for group := range s.backends() {
-		if differ(group) {
-			return differently(group)
-		}
-		why = "the addresses serve the same certificate"
+	switch group, compared := s.compare(); {
+	case group != nil:
+		return differently(group)
+	case compared:
+		return "the addresses serve the same certificate"
 	}
-	return why
+	return "no two addresses of ours to compare"
 }
 
 func differently(group []*endpoint) string {

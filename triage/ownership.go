@@ -291,14 +291,14 @@ func raiseDNSBroken(s *scene, code Code) []Finding {
 }
 
 func whyDNSBroken(s *scene, code Code) string {
-	why := whyVerdict(s, code)
+	told := []string{whyVerdict(s, code)}
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		if half, broken := halfBroken(h); broken && !s.repeats(h, half) {
-			why += "; " + h.label(&s.facts) + ": " + half.String()
+			told = append(told, h.label(&s.facts)+": "+half.String())
 		}
 	}
-	return why
+	return strings.Join(told, "; ")
 }
 
 // repeats reports whether a further name fails as the domain does, below the same registrable domain.
