@@ -171,11 +171,24 @@ func daysLeft(end, at time.Time) float64 {
 
 // instant returns t as a record holds it: UTC and whole seconds. What RFC 3339 cannot write becomes zero, unknown.
 func instant(t time.Time) time.Time {
-	t = t.UTC().Truncate(time.Second)
-	if y := t.Year(); y < 0 || y > 9999 {
+	if !known(t) {
 		return time.Time{}
 	}
-	return t
+	return t.UTC().Add(-time.Duration(t.Nanosecond()))
+}
+
+// The seconds since 1970 that RFC 3339 can write: from the year 0 to the end of 9999. The first of the year 1 is the zero
+// time.
+const (
+	firstSecond = -62167219200
+	zeroSecond  = -62135596800
+	lastSecond  = 253402300799
+)
+
+// known reports whether an instant is other than zero to the second, and can be written.
+func known(t time.Time) bool {
+	s := t.Unix()
+	return s != zeroSecond && s >= firstSecond && s <= lastSecond
 }
 
 // list returns l, and an empty list for nil: the record knows no missing lists.

@@ -25,6 +25,7 @@ type csvSink struct {
 	out     io.Writer
 	options Options
 	buf     []byte
+	cell    []byte // of several texts, used again for each
 	begun   bool
 }
 
@@ -59,16 +60,27 @@ func (s *csvSink) begin() {
 }
 
 // text appends one cell of text, whoever wrote it.
-func (s *csvSink) text(text string) { s.buf = append(appendCSV(s.buf, csvCell(text)), ',') }
+func (s *csvSink) text(text string) { s.buf = append(appendCell(s.buf, text), ',') }
 
 // number appends one cell that is a number of ours, or empty.
 func (s *csvSink) number(digits string) { s.buf = append(append(s.buf, digits...), ',') }
 
 func (s *csvSink) texts(list []string) { s.text(strings.Join(list, " ")) }
 
+func (s *csvSink) addresses(list []netip.Addr) {
+	s.cell = s.cell[:0]
+	for i, a := range list {
+		if i > 0 {
+			s.cell = append(s.cell, ' ')
+		}
+		s.cell = a.AppendTo(s.cell)
+	}
+	s.text(string(s.cell))
+}
+
 func (s *csvSink) instant(t time.Time) {
-	if t = instant(t); !t.IsZero() {
-		s.buf = t.AppendFormat(s.buf, time.RFC3339)
+	if known(t) {
+		s.buf = appendInstant(s.buf, t)
 	}
 	s.buf = append(s.buf, ',')
 }
@@ -79,7 +91,7 @@ func (s *csvSink) row(r *Record, f *triage.Facts) {
 		s.text(text)
 	}
 	s.instant(r.CheckedAt)
-	s.number(strconv.FormatInt(r.ElapsedMS, 10))
+	s.buf = append(strconv.AppendInt(s.buf, r.ElapsedMS, 10), ',')
 	s.ownership(r.DNS)
 	s.findings(r.Findings)
 	s.certificate(r, f)
@@ -94,20 +106,12 @@ func (s *csvSink) ownership(d *dnsFacts) {
 	for _, text := range []string{d.Verdict, d.Reason, d.Confidence, d.Provider} {
 		s.text(text)
 	}
-	s.texts(addressTexts(d.Addresses))
+	s.addresses(d.Addresses)
 	s.texts(d.CNAME)
 	s.texts(d.Nameservers)
 	s.text(strings.Join(d.Evidence, "; "))
 	s.text(d.Registration.State)
 	s.instant(d.Registration.Expires)
-}
-
-func addressTexts(list []netip.Addr) []string {
-	var out []string
-	for _, a := range list {
-		out = append(out, a.String())
-	}
-	return out
 }
 
 // findings appends all codes and messages, and the priority and action of the worst.

@@ -41,6 +41,9 @@ func TestCSVCell(t *testing.T) {
 			if got := csvCell(row.in); got != row.want {
 				t.Errorf("csvCell(%q)\n got %q\nwant %q", row.in, got, row.want)
 			}
+			if got, want := string(appendCell(nil, row.in)), string(appendCSV(nil, row.want)); got != want {
+				t.Errorf("appendCell(%q)\n got %q\nwant %q", row.in, got, want)
+			}
 		})
 	}
 }
@@ -48,11 +51,16 @@ func TestCSVCell(t *testing.T) {
 // FuzzCSVCell holds that what a spreadsheet cuts out of a cell, with whichever separator, is no formula.
 func FuzzCSVCell(f *testing.F) {
 	f.Add(hostile)
-	f.Add(`;"=1`)
+	for _, seed := range []string{`;"=1`, "", "A 203.0.113.7 is in 203.0.113.0/24, ours; AAAA 2001:db8::7 is", ` "=1`, "a, =b", "-", "é,=1", "tab\tin it", "a\x7f,"} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		cell := csvCell(s)
 		if terminal(cell, 2*lineRunes) != cell {
 			t.Errorf("csvCell(%q) = %q holds hidden characters", s, cell)
+		}
+		if got, want := string(appendCell(nil, s)), string(appendCSV(nil, cell)); got != want {
+			t.Errorf("appendCell(%q) = %q, want %q", s, got, want)
 		}
 		back, err := csv.NewReader(bytes.NewReader(append(appendCSV([]byte("a,"), cell), ",z\n"...))).Read()
 		if err != nil || len(back) != 3 || back[1] != cell {

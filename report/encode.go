@@ -195,12 +195,28 @@ func appendStrings(dst []byte, list []string) []byte {
 
 // appendTime appends t in the form of RFC 3339, null for the zero time.
 func appendTime(dst []byte, t time.Time) []byte {
-	if t = instant(t); t.IsZero() {
+	if !known(t) {
 		return append(dst, "null"...)
 	}
-	dst = t.AppendFormat(append(dst, '"'), time.RFC3339)
-	return append(dst, '"')
+	return append(appendInstant(append(dst, '"'), t), '"')
 }
+
+// appendInstant appends an instant that is known in the form of RFC 3339: UTC, whole seconds.
+func appendInstant(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = appendPair(appendPair(dst, year/100), year%100)
+	dst = appendPair(append(dst, '-'), int(month))
+	dst = appendPair(append(dst, '-'), day)
+	dst = appendPair(append(dst, 'T'), hour)
+	dst = appendPair(append(dst, ':'), minute)
+	dst = appendPair(append(dst, ':'), second)
+	return append(dst, 'Z')
+}
+
+// appendPair appends a number below 100 as two digits.
+func appendPair(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
 func appendFloat(dst []byte, f *float64) []byte {
 	if f == nil || math.IsNaN(*f) || math.IsInf(*f, 0) {

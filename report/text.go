@@ -100,6 +100,56 @@ func appendCSV(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// bare are the bytes that a cell may hold without a second look, other than as its first.
+var bare = func() (plain [256]bool) {
+	for c := byte('!'); c < 0x7F; c++ {
+		plain[c] = !strings.ContainsRune(`,;"`, rune(c))
+	}
+	plain[' '] = true
+	return plain
+}()
+
+// appendCell appends what csvCell makes of s as one field. Plain text, which most is, costs nothing more than itself.
+func appendCell(dst []byte, s string) []byte {
+	if len(s) > lineRunes {
+		return appendCSV(dst, csvCell(s))
+	}
+	plain := 0
+	for plain < len(s) && bare[s[plain]] {
+		plain++
+	}
+	switch {
+	case plain == len(s) && (s == "" || strings.IndexByte(" =+-@", s[0]) < 0):
+		return append(dst, s...)
+	case !plainASCII(s[plain:]):
+		return appendCSV(dst, csvCell(s))
+	}
+	return appendPrintable(dst, s)
+}
+
+// appendPrintable does it for printable ASCII.
+func appendPrintable(dst []byte, s string) []byte {
+	quoted := strings.ContainsAny(s, `,;"`)
+	if quoted {
+		dst = append(dst, '"')
+	}
+	start := true // a cell may begin here
+	for _, c := range []byte(s) {
+		if start && strings.IndexByte("=+-@", c) >= 0 {
+			dst = append(dst, '\'')
+		}
+		start = c == ',' || c == ';' || start && (c == '"' || c == ' ')
+		if c == '"' {
+			dst = append(dst, '"')
+		}
+		dst = append(dst, c)
+	}
+	if quoted {
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
 // markdownCell returns s fit for a cell of a table in GitHub's Markdown: as on a terminal, and with a backslash before
 // whatever could end the cell or become markup, a link or a mention.
 func markdownCell(s string) string {
@@ -137,13 +187,33 @@ func nagiosText(s string) string {
 	}, Terminal(s))
 }
 
+// unescaped are the bytes that a JSON string of ours takes as they are.
+var unescaped = func() (plain [256]bool) {
+	for c := byte(' '); c < 0x7F; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // appendJSON appends s as a JSON string (RFC 8259 §7). Beside what JSON demands, hidden characters are escaped, so that
 // raw JSON is safe on a terminal and in JavaScript; what is not UTF-8 becomes U+FFFD.
 func appendJSON(dst []byte, s string) []byte {
-	dst = append(dst, '"')
+	plain := 0
+	for plain < len(s) && unescaped[s[plain]] {
+		plain++
+	}
+	dst = append(append(dst, '"'), s[:plain]...)
+	if plain < len(s) {
+		dst = appendEscaped(dst, s[plain:])
+	}
+	return append(dst, '"')
+}
+
+// appendEscaped appends what goes between the quotes.
+func appendEscaped(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf && c >= ' ' && c != '"' && c != '\\' && c != 0x7F {
+		if unescaped[s[i]] {
 			i++
 			continue
 		}
@@ -157,8 +227,7 @@ func appendJSON(dst []byte, s string) []byte {
 		i += size
 		start = i
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }
 
 // appendEscape appends r as a JSON escape; U+FFFD alone stands for itself.

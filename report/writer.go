@@ -49,6 +49,7 @@ type Options struct {
 type Writer struct {
 	sink    sink
 	options Options
+	current triage.Result // what is being written, so that it costs no allocation
 }
 
 // sink is one format. What it is given is already chosen by severity.
@@ -85,13 +86,14 @@ func unbounded(w io.Writer, o Options) tableSink {
 // Write takes one result. JSON lines and CSV are on w when it returns; the sorted formats hold them until Close. An error is
 // that of w, such as a closed pipe: the run has nobody left to tell.
 func (w *Writer) Write(r triage.Result) error {
+	w.current = r
 	if c, ok := w.sink.(interface{ count(r *triage.Result) }); ok {
-		c.count(&r) // whatever is printed
+		c.count(&w.current) // whatever is printed
 	}
 	if len(w.options.Severities) > 0 && !slices.Contains(w.options.Severities, r.Severity) {
 		return nil
 	}
-	return w.sink.add(&r)
+	return w.sink.add(&w.current)
 }
 
 // Close writes what was held back and the end of the format. It does not close the io.Writer.
