@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -237,4 +239,32 @@ func (o *once) Read([]byte) (int, error) {
 		return 0, err
 	}
 	return 0, io.EOF
+}
+
+// TestPlainNames holds that the short way through Parse comes to what the long one does.
+func TestPlainNames(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(4, 2))
+	parts := []string{
+		"a", "b", "example", "com", "co.uk", "uk", "github", "io", "xn--e1afmkfd", "xn--p1ai", "r3---sn", "ab--c", "-", "_dmarc", "0", "192", "1",
+		".", ".", ".", ".", "*", "A", "é", "@", ":", "/", " ", strings.Repeat("l", 31), strings.Repeat("n", 63), "рф",
+	}
+	short := 0
+	for range 80_000 {
+		var text string
+		for range 1 + r.IntN(9) {
+			text += parts[r.IntN(len(parts))]
+		}
+		got, err := Parse(text)
+		want, wantErr := parse(text)
+		if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Fatalf("%q: %+v, %v; the long way %+v, %v", text, got, err, want, wantErr)
+		}
+		if isPlain(text) {
+			short++
+		}
+	}
+	if short < 1000 {
+		t.Errorf("%d of all texts were plain", short)
+	}
 }

@@ -32,6 +32,76 @@ var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Strict
 // "https://example.com/path", "example.com@203.0.113.7", "example.com@[2001:db8::1]:443". An error means that no name
 // can be read from the text; a name that can be read and cannot be scanned comes back with Invalid set.
 func Parse(text string) (Domain, error) {
+	if d, ok := plain(text); ok {
+		return d, nil
+	}
+	return parse(text)
+}
+
+// plain returns the domain of a text that is a name as it stands.
+func plain(text string) (Domain, bool) {
+	if !isPlain(text) {
+		return Domain{}, false
+	}
+	return Domain{Name: text, Display: text}, true
+}
+
+// isPlain reports whether a text is a name as it stands, in which there is nothing to take off, to map or to refuse: what
+// most lines of most lists are.
+func isPlain(text string) bool {
+	if len(text) > nameBytesMax {
+		return false
+	}
+	labels, rest := 0, text
+	for {
+		n := plainLabel(rest)
+		if n == 0 {
+			return false
+		}
+		if labels++; n == len(rest) {
+			break
+		}
+		rest = rest[n+1:]
+	}
+	if labels < 2 || isNumber(rest) {
+		return false
+	}
+	suffix, icann := publicsuffix.PublicSuffix(text)
+	return !icann || len(suffix) < len(text)
+}
+
+// plainLabel returns the length of the label at the beginning of a name, 0 where it is not one of lower-case ASCII that
+// means itself. A-labels (RFC 5890 §2.3.2.1) do not, nor may others with "--" in their place.
+func plainLabel(s string) int {
+	n := 0
+	for n < len(s) && inLabel(s[n]) {
+		n++
+	}
+	switch {
+	case n == 0 || n > labelBytesMax, n < len(s) && s[n] != '.':
+		return 0
+	case s[0] == '-' || s[n-1] == '-', n > 3 && s[2:4] == "--":
+		return 0
+	}
+	return n
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// inLabel reports whether a byte may stand in a label of lower-case ASCII.
+func inLabel(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
+
+// parse does the work of Parse for any text.
+func parse(text string) (Domain, error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
@@ -167,12 +237,12 @@ func checkLabels(name string) error {
 			return fmt.Errorf("label %q begins or ends with a hyphen", l)
 		}
 		for _, c := range []byte(l) {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			if !inLabel(c) {
 				return fmt.Errorf("character %q cannot stand in a domain name", string(rune(c)))
 			}
 		}
 	}
-	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+	if last := labels[len(labels)-1]; isNumber(last) {
 		return fmt.Errorf("the last label %q is a number", last)
 	}
 	return nil

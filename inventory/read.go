@@ -63,7 +63,10 @@ type list struct {
 	done  bool // nothing more may be yielded
 }
 
-func (l *list) source(line int) string { return l.File + ":" + strconv.Itoa(line) }
+func (l *list) source(line int) string {
+	var b [64]byte
+	return string(strconv.AppendInt(append(append(b[:0], l.File...), ':'), int64(line), 10))
+}
 
 func (l *list) give(d Domain, err error) bool {
 	l.done = l.done || !l.yield(d, err)
@@ -119,6 +122,9 @@ func (l *lines) next() (string, error) {
 	var line []byte
 	for {
 		part, err := l.r.ReadSlice('\n')
+		if err == nil && line == nil && len(part) <= lineBytesMax {
+			return string(part[:len(part)-1]), nil // as nearly all are
+		}
 		if room := lineBytesMax - len(line); len(part) > room {
 			part, l.cut = part[:room], true
 		}
@@ -135,6 +141,9 @@ func (l *lines) next() (string, error) {
 
 // plain reads one line of a plain list. Quotes around a name and a comma behind it are what is left of another form.
 func (l *list) plain(text string, line int) bool {
+	if d, ok := plain(text); ok {
+		return l.good(d, line)
+	}
 	if before, _, ok := strings.Cut(text, "#"); ok {
 		text = before
 	}
@@ -161,6 +170,11 @@ func (l *list) name(text string, line int) bool {
 	if err != nil {
 		return l.bad(line, err.Error())
 	}
+	return l.good(d, line)
+}
+
+// good yields a domain of a plain list.
+func (l *list) good(d Domain, line int) bool {
 	d.Source = l.source(line)
 	d.fill(&l.Defaults)
 	return l.give(d, nil)

@@ -18,7 +18,8 @@ import (
 type text struct {
 	raw    *bufio.Reader
 	begun  bool
-	rest   []byte // decoded and not yet read
+	out    []byte // used again for each piece
+	rest   []byte // of out: decoded and not yet read
 	cr     bool   // the last line ended in \r: a \n that follows belongs to it
 	failed error  // what ended the stream
 }
@@ -117,8 +118,15 @@ func utf16Order(head []byte) (unicode.Endianness, bool) {
 	return unicode.LittleEndian, false
 }
 
-// fill decodes the next line, or as much of it as the buffer holds.
+// fill decodes the next lines: those that have come and need no decoding, else one, or as much of it as the buffer
+// holds.
 func (t *text) fill() {
+	if ready := t.ready(); len(ready) > 0 {
+		t.out = append(t.out[:0], ready...)
+		t.rest = t.out
+		_, _ = t.raw.Discard(len(ready))
+		return
+	}
 	n, err := t.lineLength()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		t.failed = err
@@ -134,6 +142,26 @@ func (t *text) fill() {
 	}
 	t.rest = t.decoded(line)
 	_, _ = t.raw.Discard(len(line))
+}
+
+// readyMax bounds how much of what has come is looked at together: a line that must be decoded ends it, and what stands
+// before that line is looked at once more.
+const readyMax = 4 << 10
+
+// ready returns whole lines that have come, in UTF-8 and ended by "\n" alone.
+func (t *text) ready() []byte {
+	if t.cr {
+		return nil
+	}
+	all, _ := t.raw.Peek(min(t.raw.Buffered(), readyMax))
+	if i := bytes.IndexByte(all, '\r'); i >= 0 {
+		all = all[:i]
+	}
+	all = all[:bytes.LastIndexByte(all, '\n')+1]
+	if !utf8.Valid(all) {
+		return nil
+	}
+	return all
 }
 
 // lineLength returns how many bytes of the buffer are one line with its end.
@@ -164,7 +192,7 @@ func wholeRunes(b []byte) []byte {
 	return b
 }
 
-// decoded returns a copy of a line in UTF-8 that ends, if it ends, in "\n".
+// decoded returns a copy of a line in UTF-8 that ends, if it ends, in "\n", until the next piece is decoded.
 func (t *text) decoded(line []byte) []byte {
 	if after := t.cr && line[0] == '\n'; after {
 		t.cr = false
@@ -172,7 +200,7 @@ func (t *text) decoded(line []byte) []byte {
 	}
 	last := line[len(line)-1]
 	t.cr = last == '\r'
-	var out []byte
+	out := t.out[:0]
 	if utf8.Valid(line) {
 		out = append(out, line...)
 	} else {
@@ -181,5 +209,6 @@ func (t *text) decoded(line []byte) []byte {
 	if t.cr {
 		out[len(out)-1] = '\n'
 	}
+	t.out = out
 	return out
 }

@@ -16,7 +16,8 @@ func parkedPlainly() triage.Result {
 		Domain: inventory.Domain{Name: "www.example.com", Display: "www.example.com", Source: "domains.txt:12345"},
 		DNS:    answer("www.example.com", "203.0.113.7", "2001:db8::7"),
 		Owner: &dns.Ownership{Verdict: dns.Parked, Confidence: dns.High, Evidence: []string{
-			"A 203.0.113.7 is in 203.0.113.0/24, ours", "AAAA 2001:db8::7 is in 2001:db8::/32, ours"}},
+			"A 203.0.113.7 is in 203.0.113.0/24, ours", "AAAA 2001:db8::7 is in 2001:db8::/32, ours",
+		}},
 		At: sampleAt, Elapsed: 84 * time.Millisecond,
 	}
 	return triage.Result{Facts: f, Severity: triage.OK, JudgedAt: sampleAt}
