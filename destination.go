@@ -58,7 +58,8 @@ type target struct {
 // by commit, so that nobody ever sees half of one; a device or a FIFO is written to as it comes.
 func openTarget(path string, stdout io.Writer, over <-chan struct{}) (*target, error) {
 	if path == "" {
-		return &target{Writer: stdout, name: "standard output", commit: func() error { return nil }, discard: func() {}}, nil
+		g := newGathering(stdout)
+		return &target{Writer: g, name: "standard output", commit: g.close, discard: func() { _ = g.close() }}, nil
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -66,7 +67,9 @@ func openTarget(path string, stdout io.Writer, over <-chan struct{}) (*target, e
 		return nil, fmt.Errorf("write output: %s is a directory: name a file in it", path)
 	case err == nil && !info.Mode().IsRegular():
 		d := &device{path: path}
-		return &target{Writer: newPatient(d, over), name: path, commit: d.close, discard: func() { _ = d.close() }}, nil
+		g := newGathering(newPatient(d, over))
+		end := func() error { return errors.Join(g.close(), d.close()) }
+		return &target{Writer: g, name: path, commit: end, discard: func() { _ = end() }}, nil
 	case err == nil:
 		if err := writable(path); err != nil {
 			return nil, err

@@ -299,11 +299,22 @@ func lessTime(t *testing.T, p Policy, life time.Duration) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	f := clean(first)
-	b.ReportAllocs()
-	for b.Loop() {
-		if res := (Policy{}).Judge(*f, now); res.Severity != OK {
-			b.Fatal(res.Findings)
-		}
+	for _, c := range []struct {
+		name  string
+		facts *Facts
+		want  Severity
+	}{
+		{"dns", clean(), OK},
+		{"probed", clean(first), OK},
+		{"urgent", leaves(clean(first), func(c *probe.Certificate) { *c = leaf(10*day, 90*day) }), Urgent},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if res := (Policy{}).Judge(*c.facts, now); res.Severity != c.want {
+					b.Fatal(res.Findings)
+				}
+			}
+		})
 	}
 }
