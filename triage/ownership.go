@@ -171,8 +171,15 @@ func telling(expect inventory.Expect, o *dns.Ownership) bool {
 	if o == nil {
 		return false
 	}
-	clash, _ := contradiction(expect, o)
-	return clash != "" || slices.ContainsFunc(rulings, func(r ruling) bool { return r.verdict == o.Verdict })
+	if clash, _ := contradiction(expect, o); clash != "" {
+		return true
+	}
+	for i := range rulings {
+		if rulings[i].verdict == o.Verdict {
+			return true
+		}
+	}
+	return false
 }
 
 func rulingFor(code Code, o *dns.Ownership) *ruling {

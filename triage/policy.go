@@ -83,6 +83,9 @@ func (p Policy) Judge(f Facts, now time.Time) Result {
 	s := newScene(p, f, now)
 	for i := range rules {
 		r := &rules[i]
+		if r.about != ofName && len(s.ends) == 0 {
+			continue // there is nothing that it could be about
+		}
 		for _, finding := range r.raise(s, r.code) {
 			res.Findings = append(res.Findings, s.temper(r.about, finding))
 		}
