@@ -42,7 +42,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, v4, v6, stream []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			a := resolved(t, v4, v6, stream)
-			o := networks.Judge(a)
+			o := networks.Judge(&a)
 			judged(t, &a, &o)
 			r := triage.Policy{}.Judge(triage.Facts{
 				Domain: inventory.Domain{Name: wireName, Display: wireName, Manager: "north", Source: "list:1"}, DNS: &a, Owner: &o, At: time.Now().UTC(),
