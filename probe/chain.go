@@ -43,12 +43,13 @@ func (s *trustStore) verify(leaf *x509.Certificate, issuers []*x509.Certificate,
 	for _, cert := range issuers {
 		pool.AddCert(cert)
 	}
-	return leaf.Verify(x509.VerifyOptions{
-		Roots:         s.roots,
-		Intermediates: pool,
-		CurrentTime:   at,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+	return leaf.Verify(verifyOptions(s.roots, pool, at))
+}
+
+func verifyOptions(roots, intermediates *x509.CertPool, at time.Time) x509.VerifyOptions {
+	return x509.VerifyOptions{
+		Roots: roots, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 }
 
 // within returns now, or the end of the certificate's life that is nearer to it.
@@ -115,9 +116,9 @@ func (s *trustStore) expiredIssuer(leaf *x509.Certificate, issuers []*x509.Certi
 func (s *trustStore) candidates(leaf *x509.Certificate, issuers []*x509.Certificate) []*x509.Certificate {
 	all := slices.Clone(issuers)
 	for _, cert := range slices.Concat([]*x509.Certificate{leaf}, issuers) {
-		for _, anchor := range s.anchors[string(cert.RawIssuer)] {
-			if !slices.ContainsFunc(all, anchor.Equal) {
-				all = append(all, anchor)
+		for _, root := range s.anchors[string(cert.RawIssuer)] {
+			if !slices.ContainsFunc(all, root.cert.Equal) {
+				all = append(all, root.cert)
 			}
 		}
 	}

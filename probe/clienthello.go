@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 )
 
 // What crypto/tls does not speak, and some servers speak alone: finite-field Diffie-Hellman with RSA and DSS
@@ -36,16 +37,14 @@ var errNoServerHello = errors.New("no server hello")
 // unheard asks a server that refused every hello of ours with one that nobody could refuse for its offer, and says
 // which cipher suite it selects. It goes no further: it is asked only to tell a server that cannot be judged from one
 // that is down. False means that the server refuses this hello as well.
-func (p *Prober) unheard(ctx context.Context, t Target) (detail string, ok bool) {
-	c, failed := p.connect(ctx, t, t.Addr.Port())
+func (v *visit) unheard(ctx context.Context) (detail string, ok bool) {
+	c, failed := v.dial(ctx, v.t.Addr.Port())
 	if failed != nil {
 		return "", false
 	}
 	defer func() { _ = c.Close() }()
-	step, cancel := context.WithTimeout(ctx, p.config.Timeout)
-	defer cancel()
-	defer bind(step, c)()
-	if _, err := c.Write(clientHello(t.Name)); err != nil {
+	_ = c.SetDeadline(time.Now().Add(v.patience)) // what fails here fails the reads
+	if _, err := c.Write(clientHello(v.t.Name)); err != nil {
 		return "", false
 	}
 	selected, err := readServerHello(c)

@@ -12,7 +12,10 @@ var (
 	errnoTimeout      = []syscall.Errno{syscall.ETIMEDOUT}
 	errnoUnreachable  = []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EAFNOSUPPORT}
 	errnoLocalAddress = []syscall.Errno{syscall.EADDRNOTAVAIL}
-	errnoLocal        = []syscall.Errno{ // this machine's own trouble: says nothing of the target
+	errnoScarce       = []syscall.Errno{ // comes back when something is closed
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
+	}
+	errnoLocal = []syscall.Errno{ // this machine's own trouble: says nothing of the target
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN, syscall.EPERM, syscall.EADDRNOTAVAIL,
 	}
 )

@@ -9,13 +9,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // visit is the conversation of one probe: what is remembered from one connection to the next.
 type visit struct {
-	p   *Prober
-	t   Target
-	jar http.CookieJar
+	p        *Prober
+	t        Target
+	turn     *Turn
+	patience time.Duration  // for each step
+	jar      http.CookieJar // nil before the first cookie
 	// ready is a session whose handshake is done and that was not used yet; nil otherwise.
 	ready *session
 	hello hello // what the server answered to
@@ -25,20 +28,19 @@ type visit struct {
 	get bool
 }
 
-func newVisit(p *Prober, t Target) *visit {
-	jar, _ := cookiejar.New(nil) // fails never; no suffix list is needed for the cookies of a single host
-	return &visit{p: p, t: t, jar: jar}
+func newVisit(p *Prober, target Target, turn *Turn) *visit {
+	return &visit{p: p, t: target, turn: turn, patience: p.patience(turn)}
 }
 
 // secure probes TLS, HTTP over it, and the redirect of plain HTTP beside it.
 func (v *visit) secure(ctx context.Context) (*Handshake, *Exchange, *Error) {
-	s, failed := v.p.secure(ctx, v.t)
+	s, failed := v.shake(ctx)
 	shown := v.p.handshake(s, v.t)
 	if s == nil {
 		return shown, nil, failed
 	}
 	var x *Exchange
-	if failed == nil && !s.refused {
+	if failed == nil && s.tls != nil {
 		v.ready, v.hello, v.clientCert = s, s.hello, s.clientCert
 		if v.t.HTTP && s.seen.NegotiatedProtocol != "h2" { // we don't speak it: a server without HTTP/1.1 is up, and not asked
 			x, failed = v.browse(ctx, v.home("https"))
@@ -69,7 +71,7 @@ func (v *visit) plain(ctx context.Context) (*Exchange, *Error) {
 // asked only where the site answered over TLS: of one that did not, a redirect to it says nothing, and a silent server
 // would hold the probe for two waits more.
 func (v *visit) redirectOfPlain(ctx context.Context, x *Exchange) {
-	beside := newVisit(v.p, v.t)
+	beside := newVisit(v.p, v.t, v.turn)
 	r, failed := beside.fetch(ctx, beside.home("http"))
 	if failed != nil {
 		return
@@ -125,14 +127,16 @@ func (v *visit) ask(ctx context.Context, method string, u *url.URL) (*response, 
 	if err != nil {
 		return nil, v.p.failure(ctx, StepHTTP, err)
 	}
-	v.jar.SetCookies(u, r.cookies)
+	if len(r.cookies) > 0 {
+		v.keep(u, r.cookies)
+	}
 	return r, nil
 }
 
 // connect returns a connection for a URL of the target, and the function that ends its use.
 func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(politely bool), failed *Error) {
 	if u.Scheme == "http" {
-		raw, failed := v.p.connect(ctx, v.t, v.t.plainPort())
+		raw, failed := v.dial(ctx, v.t.plainPort())
 		if failed != nil {
 			return nil, nil, failed
 		}
@@ -141,7 +145,7 @@ func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(
 	s := v.ready
 	v.ready = nil
 	if s == nil {
-		if s, failed = v.p.open(ctx, v.t, v.hello); failed != nil {
+		if s, failed = v.open(ctx, v.hello); failed != nil {
 			return nil, nil, failed
 		}
 		if s.refused {
@@ -155,12 +159,12 @@ func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(
 	}, nil
 }
 
-// roundTrip sends the request and reads the head of the response within Config.Timeout.
+// roundTrip sends the request and reads the head of the response within the step's time.
 func (v *visit) roundTrip(ctx context.Context, c net.Conn, method string, u *url.URL) (*response, error) {
-	step, cancel := context.WithTimeout(ctx, v.p.config.Timeout)
-	defer cancel()
-	defer bind(step, c)()
-	req, err := http.NewRequestWithContext(step, method, u.String(), nil)
+	if err := c.SetDeadline(time.Now().Add(v.patience)); err != nil {
+		return nil, fmt.Errorf("set deadline: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("write request: %w", err)
 	}
@@ -176,8 +180,19 @@ func (v *visit) roundTrip(ctx context.Context, c net.Conn, method string, u *url
 	return readHead(c, method)
 }
 
+// keep remembers what the target set.
+func (v *visit) keep(u *url.URL, cookies []*http.Cookie) {
+	if v.jar == nil {
+		v.jar, _ = cookiejar.New(nil) // fails never; no suffix list is needed for the cookies of a single host
+	}
+	v.jar.SetCookies(u, cookies)
+}
+
 // cookies returns what the target set for the URL, as far as any client would send it back.
 func (v *visit) cookies(u *url.URL) []*http.Cookie {
+	if v.jar == nil {
+		return nil
+	}
 	size := 0
 	cookies := v.jar.Cookies(u)
 	for i, cookie := range cookies {

@@ -108,7 +108,8 @@ func cause(err error) string {
 
 // errorIs reports whether err is one of the errors of the sets.
 func errorIs(err error, sets ...[]syscall.Errno) bool {
-	return slices.ContainsFunc(slices.Concat(sets...), func(e syscall.Errno) bool { return errors.Is(err, e) })
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.ContainsFunc(sets, func(set []syscall.Errno) bool { return slices.Contains(set, errno) })
 }
 
 // clip returns at most limit bytes of text as valid UTF-8.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -24,7 +25,34 @@ const (
 	helloLegacy
 	// helloOther is for a server that refused http/1.1 in ALPN: h2 where a website is expected, else no ALPN.
 	helloOther
+	// helloEarly offers TLS 1.2 alone: the certificate comes there before any key exchange.
+	helloEarly
 )
+
+// errSeen ends a handshake on purpose: the certificate has come, and no more is wanted.
+var errSeen = errors.New("have the certificate")
+
+// What a ClientHello offers. Only the first group is computed ahead. P-256 is offered because a TLS 1.2 server needs it
+// to use its P-256 certificate; the post-quantum ones cost a fifth of the time and show nothing of the server.
+var (
+	usualGroups  = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384}
+	hybridGroups = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+	legacyGroups = []tls.CurveID{
+		tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521, tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024,
+	}
+	overHTTP1   = []string{"http/1.1"}
+	overHTTP2   = []string{"h2"}
+	noClientKey = &tls.Certificate{}
+)
+
+// legacySuites is everything that crypto/tls knows.
+var legacySuites = sync.OnceValue(func() []uint16 {
+	var ids []uint16
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		ids = append(ids, suite.ID)
+	}
+	return ids
+})
 
 // session is one connection with the handshake made or tried.
 type session struct {
@@ -47,11 +75,20 @@ func (s *session) close(politely bool) {
 	_ = s.raw.Close()
 }
 
-// secure dials the target and shakes hands: with a modern hello, and once more with another where the server looks as
+// shake dials the target and shakes hands: with a modern hello, and once more with another where the server looks as
 // if it could not follow that one. The session is nil where nothing could be dialled; where the error is nil and
-// session.refused is not set, its connection is ready for use.
-func (p *Prober) secure(ctx context.Context, t Target) (*session, *Error) {
-	first, failed := p.open(ctx, t, helloModern)
+// session.tls is not, its connection is ready for use.
+func (v *visit) shake(ctx context.Context) (*session, *Error) {
+	if v.p.config.Fast {
+		early, failed := v.open(ctx, helloEarly)
+		if failed == nil || early == nil || early.seen != nil {
+			return early, failed
+		}
+		if _, ok := secondHello(failed); !ok {
+			return early, failed
+		}
+	}
+	first, failed := v.open(ctx, helloModern)
 	if failed == nil || first == nil || first.seen != nil {
 		return first, failed
 	}
@@ -59,7 +96,7 @@ func (p *Prober) secure(ctx context.Context, t Target) (*session, *Error) {
 	if !ok {
 		return first, failed
 	}
-	second, again := p.open(ctx, t, next)
+	second, again := v.open(ctx, next)
 	switch {
 	case again == nil:
 		return second, nil
@@ -69,16 +106,16 @@ func (p *Prober) secure(ctx context.Context, t Target) (*session, *Error) {
 	if second != nil && second.seen != nil {
 		return second, failed
 	}
-	return first, p.explain(ctx, t, failed)
+	return first, v.explain(ctx, failed)
 }
 
 // explain returns the failure, or a better one: a server that finds nothing for itself in all that crypto/tls offers is
 // not down, but one that cannot be judged.
-func (p *Prober) explain(ctx context.Context, t Target, failed *Error) *Error {
+func (v *visit) explain(ctx context.Context, failed *Error) *Error {
 	if failed.Code != CodeAlert || !slices.Contains(oldServerAlerts, failed.Detail) {
 		return failed
 	}
-	if detail, ok := p.unheard(ctx, t); ok {
+	if detail, ok := v.unheard(ctx); ok {
 		return &Error{Step: StepTLS, Code: CodeUnsupported, Detail: detail}
 	}
 	return failed
@@ -98,23 +135,24 @@ func secondHello(failed *Error) (hello, bool) {
 
 // open dials the target and shakes hands once. On failure the connection is closed; the session then tells what was
 // seen before.
-func (p *Prober) open(ctx context.Context, t Target, h hello) (*session, *Error) {
-	raw, failed := p.connect(ctx, t, t.Addr.Port())
+func (v *visit) open(ctx context.Context, h hello) (*session, *Error) {
+	raw, failed := v.dial(ctx, v.t.Addr.Port())
 	if failed != nil {
 		return nil, failed
 	}
 	s := &session{raw: raw, hello: h}
-	step, cancel := context.WithTimeout(ctx, p.config.Timeout)
-	defer cancel()
-	c := tls.Client(raw, s.config(t))
-	err := c.HandshakeContext(step)
+	c := tls.Client(raw, v.config(s))
+	err := v.handshake(ctx, raw, c)
 	if err == nil {
 		state := c.ConnectionState()
 		s.tls, s.seen = c, &state
 		return s, nil
 	}
 	_ = raw.Close()
-	failed = p.failure(ctx, StepTLS, err)
+	if s.seen != nil && errors.Is(err, errSeen) {
+		return s, nil
+	}
+	failed = v.p.failure(ctx, StepTLS, err)
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok && s.seen == nil && failed.Code == CodeNotTLS {
 		failed.Detail = raw.looksLike()
 	}
@@ -125,42 +163,83 @@ func (p *Prober) open(ctx context.Context, t Target, h hello) (*session, *Error)
 	return s, failed
 }
 
-// config returns the TLS configuration of the session. It trusts everybody: the chain is judged afterwards, so that
+// handshake makes a handshake once there is a slot for it. A peer that is silent gives the slot to another, and takes
+// one again when it speaks: what it says costs processor time.
+func (v *visit) handshake(ctx context.Context, raw *conn, c *tls.Conn) error {
+	slots, held := v.p.slots, false
+	take := func() {
+		select {
+		case slots <- struct{}{}:
+			held = true
+		case <-ctx.Done():
+		}
+	}
+	give := func() {
+		if held {
+			held = false
+			<-slots
+		}
+	}
+	take()
+	defer give()
+	w := &vigil{lease: v.turn.lease(), timeout: v.patience}
+	w.silent = func() {
+		give()
+		v.turn.silent()
+	}
+	w.spoke = func() {
+		v.turn.answered()
+		v.p.took(time.Since(w.began))
+		if !held {
+			take()
+		}
+	}
+	raw.vigil = w
+	defer func() { raw.vigil = nil }()
+	if err := raw.SetDeadline(time.Now().Add(v.patience)); err != nil {
+		return err
+	}
+	return c.HandshakeContext(context.WithoutCancel(ctx)) // raw ends with ctx by itself
+}
+
+// config returns the TLS configuration of a session. It trusts everybody: the chain is judged afterwards, so that
 // certificates which do not verify are seen at all.
-func (s *session) config(t Target) *tls.Config {
+func (v *visit) config(s *session) *tls.Config {
+	fast := v.p.config.Fast
 	c := &tls.Config{
-		ServerName:         t.Name,
-		InsecureSkipVerify: true,
-		MinVersion:         tls.VersionTLS12,
-		NextProtos:         []string{"http/1.1"},
-		// Only the first is computed ahead. P-256 is offered because a TLS 1.2 server needs it to use its P-256
-		// certificate; post-quantum groups are not, for they cost a fifth of the time and show nothing of the server.
-		CurvePreferences:       []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
+		ServerName:             v.t.Name,
+		InsecureSkipVerify:     true,
+		MinVersion:             tls.VersionTLS12,
+		NextProtos:             overHTTP1,
+		CurvePreferences:       usualGroups,
 		SessionTicketsDisabled: true,
 		// TLS 1.2 servers that want a client certificate for some pages ask for it once they have read the request.
 		Renegotiation: tls.RenegotiateOnceAsClient,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			s.seen = &state
+			if fast {
+				return errSeen
+			}
 			return nil
 		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			s.clientCert = true
-			return &tls.Certificate{}, nil
+			return noClientKey, nil
 		},
+	}
+	if v.p.config.PostQuantum {
+		c.CurvePreferences = hybridGroups
 	}
 	switch s.hello {
 	case helloModern:
+	case helloEarly:
+		c.MaxVersion = tls.VersionTLS12
 	case helloLegacy:
-		c.MinVersion = tls.VersionTLS10
-		c.CurvePreferences = append(c.CurvePreferences,
-			tls.CurveP521, tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024)
-		for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-			c.CipherSuites = append(c.CipherSuites, suite.ID)
-		}
+		c.MinVersion, c.CurvePreferences, c.CipherSuites = tls.VersionTLS10, legacyGroups, legacySuites()
 	case helloOther:
 		c.NextProtos = nil
-		if t.HTTP {
-			c.NextProtos = []string{"h2"}
+		if v.t.HTTP {
+			c.NextProtos = overHTTP2
 		}
 	}
 	return c
@@ -172,18 +251,28 @@ func (p *Prober) handshake(s *session, t Target) *Handshake {
 		return nil
 	}
 	sent := s.seen.PeerCertificates[:min(len(s.seen.PeerCertificates), chainLimit)]
-	h := &Handshake{
+	c := p.chains.look(sent, p.config.Now())
+	return &Handshake{
 		Version:     tls.VersionName(s.seen.Version),
 		Cipher:      tls.CipherSuiteName(s.seen.CipherSuite),
 		ALPN:        s.seen.NegotiatedProtocol,
-		Chain:       make([]Certificate, len(sent)),
+		Chain:       c.certs,
 		NameMatches: sent[0].VerifyHostname(t.Name) == nil,
-		Revocation:  Revocation{Status: RevocationUnchecked, MustStaple: mustStaple(sent[0])},
+		Trust:       c.state,
+		TrustDetail: c.detail,
+		Revocation:  Revocation{Status: RevocationUnchecked, MustStaple: c.mustStaple},
 		ClientCert:  s.clientCert,
+		Untested:    p.untested(s),
 	}
-	for i, cert := range sent {
-		h.Chain[i] = describe(cert)
+}
+
+// untested says what a session left open on purpose.
+func (p *Prober) untested(s *session) []string {
+	switch {
+	case !p.config.Fast:
+		return nil
+	case s.hello == helloEarly:
+		return []string{UntestedPossession, UntestedVersion}
 	}
-	h.Trust, h.TrustDetail = p.trust.judge(sent, p.config.Now())
-	return h
+	return []string{UntestedPossession}
 }

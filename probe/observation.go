@@ -141,7 +141,7 @@ type Handshake struct {
 	Version string // "TLS 1.3"
 	Cipher  string // IANA name: "TLS_AES_128_GCM_SHA256"
 	ALPN    string // "http/1.1", or empty
-	// Chain holds the certificates as they were sent, leaf first, at most 100.
+	// Chain holds the certificates as they were sent, leaf first, at most 100. Observations of one chain share it.
 	Chain       []Certificate
 	NameMatches bool // the leaf covers Target.Name (subject alternative names only, RFC 9525 §6.3)
 	Trust       ChainState
@@ -149,7 +149,15 @@ type Handshake struct {
 	Revocation  Revocation
 	// ClientCert is set when the server asked for a client certificate, in the handshake or by a renegotiation later.
 	ClientCert bool
+	// Untested names what was left out on purpose; nil for nothing.
+	Untested []string
 }
+
+// What Config.Fast leaves out.
+const (
+	UntestedPossession = "possession" // whether the server has the certificate's key
+	UntestedVersion    = "version"    // whether it would speak TLS 1.3
+)
 
 // Certificate is what is kept of an X.509 certificate. Its texts come from the peer: hostile until sanitised.
 type Certificate struct {

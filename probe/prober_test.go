@@ -160,10 +160,10 @@ func TestServed(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	p := newProber(t, Config{})
-	if p.config.Timeout != 5*time.Second || p.config.PerAddress != 8 || p.config.UserAgent != "certscan" || !p.config.Allow(netip.Addr{}) {
+	if p.config.Timeout != 5*time.Second || p.config.PerAddress != 32 || p.config.Connections != 4000 || p.config.UserAgent != "certscan" || !p.config.Allow(netip.Addr{}) {
 		t.Errorf("defaults are %+v", p.config)
 	}
-	if _, err := p.config.Dial(t.Context(), "tcp", netip.MustParseAddrPort("127.0.0.1:1")); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := p.dial(t.Context(), "tcp", netip.MustParseAddrPort("127.0.0.1:1"), generous); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the real dialer says %v", err)
 	}
 }

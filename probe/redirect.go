@@ -12,13 +12,13 @@ import (
 const (
 	redirectLimit = 20   // redirects followed, and recorded
 	locationLimit = 2048 // bytes of one Location
-	patience      = 4    // times Config.Timeout, for which redirects are followed
+	redirectTime  = 4    // times Config.Timeout, for which redirects are followed
 )
 
 // browse fetches a URL and follows its redirects as far as they stay with the same name at the same address. The
 // Exchange is nil where there was no response; with an error it tells of the responses before.
 func (v *visit) browse(ctx context.Context, u *url.URL) (*Exchange, *Error) {
-	spent, cancel := context.WithTimeout(ctx, patience*v.p.config.Timeout)
+	spent, cancel := context.WithTimeout(ctx, redirectTime*v.p.config.Timeout)
 	defer cancel()
 	var x *Exchange
 	for seen := map[string]bool{}; u != nil; {

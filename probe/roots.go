@@ -12,13 +12,19 @@ import (
 type trustStore struct {
 	roots *x509.CertPool
 	// anchors are the certificates of roots by their subjects in DER: a CertPool keeps them to itself.
-	anchors map[string][]*x509.Certificate
+	anchors map[string][]anchor
+}
+
+// anchor is a root with what it demands of a chain beside; nil accepts every one.
+type anchor struct {
+	cert       *x509.Certificate
+	constraint func([]*x509.Certificate) error
 }
 
 // newTrustStore returns the roots of Mozilla's store as x/crypto carries them, with their constraints, and the extra
 // ones without any.
 func newTrustStore(extra []*x509.Certificate) (*trustStore, error) {
-	s := &trustStore{roots: x509.NewCertPool(), anchors: make(map[string][]*x509.Certificate)}
+	s := &trustStore{roots: x509.NewCertPool(), anchors: make(map[string][]anchor)}
 	for root := range bundle.Roots() {
 		cert, err := x509.ParseCertificate(root.Certificate)
 		if err != nil {
@@ -39,5 +45,5 @@ func (s *trustStore) add(cert *x509.Certificate, constraint func([]*x509.Certifi
 	} else {
 		s.roots.AddCertWithConstraint(cert, constraint)
 	}
-	s.anchors[string(cert.RawSubject)] = append(s.anchors[string(cert.RawSubject)], cert)
+	s.anchors[string(cert.RawSubject)] = append(s.anchors[string(cert.RawSubject)], anchor{cert, constraint})
 }

@@ -1,0 +1,171 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	lateFirst = crowd                  // second looks at once, to begin with
+	lateMost  = 1024                   // and when nobody is any better
+	lateTick  = 100 * time.Millisecond // how often the number may be doubled
+)
+
+// Crew is the probes of one run. Its probes wait for their turn without a goroutine. Second looks wait until nothing else
+// is to be done: 16 at a time, and while nobody turns out well, twice as many every tenth of a second: those hosts
+// fail by themselves.
+type Crew struct {
+	s     *schedule
+	group sync.WaitGroup
+	over  chan struct{} // closed by Wait
+
+	// The schedule's lock guards these.
+	first   int  // first looks that are waiting or open
+	waiting int  // those that are waiting
+	active  int  // those that are open and not silent
+	last    bool // no first look comes any more
+	cut     bool // the context is done
+	late    queue[*Turn]
+	size    int // of a batch of second looks
+	fresh   int // of this batch, still open
+	batch   int // its number
+	healed  bool
+	tick    *time.Timer
+}
+
+// Crew returns a new crew whose probes end when ctx is done. Wait must be called in the end.
+func (p *Prober) Crew(ctx context.Context) *Crew {
+	c := &Crew{s: p.schedule, over: make(chan struct{}), size: lateFirst}
+	c.group.Go(func() {
+		select {
+		case <-ctx.Done():
+			c.flush()
+		case <-c.over:
+		}
+	})
+	return c
+}
+
+// Queue returns at once, and calls visit in a goroutine of its own when it is the address's turn: soon, where the context
+// is done. visit should call Turn.Probe once; what it does after that keeps nobody waiting. With late it is a second
+// look, which waits until nothing else is to be done.
+func (c *Crew) Queue(addr netip.Addr, late bool, visit func(*Turn)) {
+	t := &Turn{s: c.s, addr: addr.Unmap(), visit: visit, crew: c, late: late}
+	c.s.mu.Lock()
+	switch {
+	case c.cut:
+		c.s.mu.Unlock()
+		t.start()
+		return
+	case late:
+		c.late.push(t)
+	default:
+		c.first++
+		c.waiting++
+		c.s.enqueue(t)
+	}
+	c.resume()
+	c.s.unlockAndStart()
+}
+
+// Last says that no first look comes any more: second looks wait only for those that are there.
+func (c *Crew) Last() {
+	c.s.mu.Lock()
+	c.last = true
+	c.resume()
+	c.s.unlockAndStart()
+}
+
+// Wait waits for all that was queued.
+func (c *Crew) Wait() {
+	c.s.mu.Lock()
+	c.last = true
+	if c.tick != nil {
+		c.tick.Stop()
+	}
+	c.s.mu.Unlock()
+	close(c.over)
+	c.group.Wait()
+}
+
+// flush runs what still waits: with a context that is done each probe fails at once.
+func (c *Crew) flush() {
+	s := c.s
+	s.mu.Lock()
+	c.cut = true
+	mine := func(t *Turn) bool { return t.crew == c }
+	turns := c.late.take(mine)
+	for addr, p := range s.places {
+		turns = append(turns, p.waiting.take(mine)...)
+		if p.active+p.quiet+p.waiting.len() == 0 {
+			delete(s.places, addr)
+		}
+	}
+	c.first, c.waiting = c.first-c.waiting, 0
+	s.mu.Unlock()
+	for _, t := range turns {
+		t.visit(t)
+	}
+}
+
+// begun, hushed and ended are told what becomes of a turn.
+func (c *Crew) begun(t *Turn) {
+	if !t.late {
+		c.waiting--
+		c.active++
+	}
+}
+
+func (c *Crew) hushed(t *Turn) {
+	if !t.late {
+		c.active--
+	}
+	c.resume()
+}
+
+func (c *Crew) ended(t *Turn, ok bool) {
+	switch {
+	case t.late:
+		c.healed = c.healed || ok
+		if t.batch == c.batch {
+			c.fresh--
+		}
+	case t.state == turnSilent || t.state == turnQuiet:
+		c.first--
+	default:
+		c.first--
+		c.active--
+	}
+	c.resume()
+}
+
+// resume lets as many second looks wait for their turn as there may be at a time, where it is their time.
+func (c *Crew) resume() {
+	idle := c.first == 0 || (c.last && c.waiting == 0 && c.active <= crowd)
+	for idle && c.fresh < c.size && c.late.len() > 0 {
+		t := c.late.pop()
+		t.batch = c.batch
+		c.fresh++
+		c.s.enqueue(t)
+	}
+	if c.late.len() > 0 && c.tick == nil && c.fresh > 0 {
+		c.tick = time.AfterFunc(lateTick, c.turnBatch)
+	}
+}
+
+// turnBatch lets the next batch begin beside those that have not ended.
+func (c *Crew) turnBatch() {
+	c.s.mu.Lock()
+	c.tick = nil
+	c.size = min(2*c.size, lateMost)
+	if c.healed {
+		c.size = lateFirst
+	}
+	c.batch, c.fresh, c.healed = c.batch+1, 0, false
+	if !c.cut {
+		c.resume()
+	}
+	c.s.unlockAndStart()
+}
