@@ -171,10 +171,10 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 			return scan.Pipeline{}, err
 		}
 	}
-	concurrency, asking := set.concurrency, set.concurrency
-	if concurrency == 0 {
-		concurrency = bearable(len(servers))
-		asking = min(concurrency, 128) // see dns.Config
+	concurrency := cmp.Or(set.concurrency, usualConcurrency)
+	asking := min(concurrency, 128) // see dns.Config
+	if set.concurrency != 0 {
+		asking = concurrency
 	}
 	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: asking})
 	if err != nil {
@@ -190,6 +190,7 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	if kind != "dns" {
 		p.Prober, err = probe.New(probe.Config{
 			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
+			Connections: connections(asking * len(servers)), Fast: set.fast, PostQuantum: set.postQuantum,
 			UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
 		})
 	}
@@ -199,11 +200,14 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	return p, err
 }
 
-// bearable is how many names are in flight by default: 512, or fewer where this process may not open enough files for
-// a socket to each server, and a handful to probe with, for every name.
-func bearable(servers int) int {
-	const usual, spare, probing = 512, 64, 4
-	return max(1, min(usual, (openFilesMax()-spare)/(servers+probing)))
+// usualConcurrency is how many names are in flight by default. They wait without a file descriptor or a goroutine.
+const usualConcurrency = 4096
+
+// connections is how many probes are open at a time: as many as this process may have files open, beside the sockets
+// for the DNS and what else a program has open.
+func connections(sockets int) int {
+	const usual, spare = 4000, 64
+	return max(1, min(usual, openFilesMax()-spare-sockets))
 }
 
 // runID names a run: when it began, and something that no other run has.

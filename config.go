@@ -77,7 +77,7 @@ type managerData struct {
 }
 
 type probeData struct {
-	PerAddress count  `key:"per_address" fallback:"8" doc:"The most probes of one address at a time."`
+	PerAddress count  `key:"per_address" fallback:"32" doc:"The most probes of one address at a time, beside those that wait for a silent host."`
 	UserAgent  header `key:"user_agent" doc:"What we call ourselves in HTTP requests; default certscan, its version and where to read about it."`
 }
 

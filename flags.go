@@ -33,6 +33,7 @@ var (
 	everywhere = []string{"scan", "dns", "probe", "explain"}
 	listing    = []string{"scan", "dns", "probe"}
 	dialling   = []string{"scan", "probe", "explain"}
+	listingTLS = []string{"scan", "probe"}
 	owning     = []string{"scan", "dns", "explain"}
 	reading    = []string{"scan", "dns", "probe", "inventory"}
 )
@@ -48,6 +49,8 @@ var options = []option{
 	{"port", "", text, "PORT", "443", dialling, "TLS port"},
 	{"http-port", "", text, "PORT", "80", dialling, "port of plain HTTP"},
 	{"http", "", text, "auto|off", "auto", dialling, "ask HTTP after the handshake"},
+	{"fast", "", toggle, "", "", listingTLS, "stop at the certificate: no proof that the server has its key, no HTTP; leaves an alert in servers' logs"},
+	{"post-quantum", "", toggle, "", "", dialling, "offer X25519MLKEM768 first, as browsers do"},
 	{"probe-all", "", toggle, "", "", []string{"scan"}, "dial names that are not ours, too (shown without findings)"},
 	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},

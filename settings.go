@@ -28,6 +28,8 @@ type settings struct {
 	port         uint16
 	httpPort     uint16
 	http         bool
+	fast         bool
+	postQuantum  bool
 	probeAll     bool
 	allowPrivate bool
 	timeout      time.Duration
@@ -69,6 +71,7 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.destination(get("output"), get("summary")))
 	keep(s.limits(get("timeout"), get("concurrency")))
 	for name, to := range map[string]*bool{
+		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
 	} {
 		var err error

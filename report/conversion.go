@@ -140,7 +140,7 @@ func newHandshake(f *triage.Facts, i int, at time.Time) *handshake {
 	}
 	to := &handshake{
 		Version: h.Version, Cipher: h.Cipher, ALPN: h.ALPN,
-		Untested:    []string{},
+		Untested:    list(h.Untested),
 		NameMatches: h.NameMatches,
 		Chain:       string(h.Trust),
 		Revocation: revocation{

@@ -46,6 +46,9 @@ func explainHandshake(p *page, f *triage.Facts, i int) {
 		text += ", asked for a client certificate"
 	}
 	p.line(4, "TLS", text)
+	if len(h.Untested) > 0 {
+		p.line(4, "untested", strings.Join(h.Untested, ", "))
+	}
 	explainCertificate(p, f, i)
 	chain := string(h.Trust)
 	if h.TrustDetail != "" {

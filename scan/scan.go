@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"certscan/dns"
@@ -75,10 +77,12 @@ const defaultConcurrency = 512
 // Run looks at every domain and calls emit once for each, in the order of completion, one call at a time. emit may
 // block. An error of emit ends the run and is returned; the context's end is no error.
 //
-//	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ Concurrency workers: judge, probe, further names, triage ─▶ emit
+//	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ workers: judge ─▶ the queue of its address ─▶ probe, further names, triage ─▶ emit
 //	                └── invalid, or with an address ──▲
 //
-// A token is held from the reading of a domain to the end of its emit: ready never blocks the resolver.
+// A token is held from the reading of a domain to the end of its emit: ready never blocks the resolver. A name whose
+// failure may have been our own doing gives it back and is looked at once more when nothing else is to be done; a run
+// that is cut gives what the first look saw.
 func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], emit func(triage.Result) error) (Summary, error) {
 	p = p.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -87,18 +91,27 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 		Pipeline: p, emit: emit, cancel: cancel,
 		tokens: make(chan struct{}, p.Concurrency), ready: make(chan job, p.Concurrency), flight: map[int]job{},
 	}
+	if p.Prober != nil {
+		r.crew = p.Prober.Crew(ctx)
+	}
 	r.summary.Started = p.Now().UTC()
 	var workers sync.WaitGroup
 	for range r.workers() {
 		workers.Go(func() {
 			for j := range r.ready {
-				r.finish(ctx, j)
+				r.looks.Add(1)
+				if j.waits() {
+					workers.Go(func() { r.finish(ctx, j) })
+				} else {
+					r.finish(ctx, j)
+				}
 			}
 		})
 	}
 	p.Resolver.Resolve(ctx, r.questions(ctx, domains), func(a dns.Answer) { r.ready <- r.land(a) })
 	close(r.ready)
 	workers.Wait()
+	r.await()
 	r.summary.Finished = p.Now().UTC()
 	r.summary.Complete = r.readAll && ctx.Err() == nil
 	r.summary.Untrusted = cmp.Or(r.blind, r.summary.doubt())
@@ -138,12 +151,18 @@ type job struct {
 	began  time.Time
 }
 
+// waits reports whether a name may have to wait for the DNS before or instead of being dialled.
+func (j *job) waits() bool { return len(j.domain.Verify)+len(j.domain.SANs) > 0 }
+
 type run struct {
 	Pipeline
-	emit   func(triage.Result) error
-	cancel context.CancelCauseFunc
-	tokens chan struct{}
-	ready  chan job
+	crew     *probe.Crew    // nil without a Prober
+	looks    sync.WaitGroup // names that are not concluded
+	deferred atomic.Int64   // names that wait for a second look
+	emit     func(triage.Result) error
+	cancel   context.CancelCauseFunc
+	tokens   chan struct{}
+	ready    chan job
 	// These are written by the goroutine that reads domains. Others read blind after a job that it sent later.
 	readAll bool
 	checked bool
@@ -158,12 +177,23 @@ type run struct {
 	failed  error
 }
 
-// workers is how many goroutines finish names: judging alone needs no crowd.
+// workers is how many goroutines begin with names; none of them waits for a probe.
 func (r *run) workers() int {
 	if r.Prober == nil {
 		return 1
 	}
-	return r.Concurrency
+	return min(r.Concurrency, runtime.GOMAXPROCS(0))
+}
+
+// await waits for the names that are being probed, the second looks included.
+func (r *run) await() {
+	if r.crew == nil {
+		r.looks.Wait()
+		return
+	}
+	r.crew.Last()
+	r.looks.Wait()
+	r.crew.Wait()
 }
 
 // questions turns domains into questions, and sends those that need none straight on.
@@ -241,12 +271,8 @@ func (r *run) land(a dns.Answer) job {
 	return j
 }
 
-// finish takes one name through the rest of the pipeline and gives its token back.
-func (r *run) finish(ctx context.Context, j job) {
-	defer func() { <-r.tokens }()
-	f := r.facts(ctx, j)
-	f.At, f.Elapsed = j.began, r.Now().Sub(j.began)
-	result := r.judge(ctx, f)
+// give gives out one result.
+func (r *run) give(result triage.Result) {
 	r.out.Lock()
 	defer r.out.Unlock()
 	r.summary.Asked++
@@ -301,53 +327,12 @@ func (r *run) judge(ctx context.Context, f triage.Facts) (result triage.Result) 
 	return r.Policy.Judge(f, r.Now().UTC())
 }
 
-// facts gathers what is known of one name. A panic on the way is the name's own failure.
-func (r *run) facts(ctx context.Context, j job) (f triage.Facts) {
-	defer func() {
-		if failed := r.failure(ctx, j.domain, recover()); failed != nil {
-			f = *failed
-		}
-	}()
-	f.Domain = j.domain
-	switch {
-	case j.domain.Invalid != "":
-		o := dns.InvalidName(j.domain.Invalid)
-		f.Owner = &o
-	case r.Unowned:
-		f.Probes = r.probeAll(ctx, r.given(&j))
-		if len(f.Probes) == 0 {
-			f.Probes = []probe.Observation{r.unresolved(ctx, &j)}
-		}
-	case j.answer == nil:
-		r.cut(&f)
-	default:
-		r.owned(ctx, j.answer, &f)
-	}
-	return f
-}
-
 // cut makes a name unknown that was read and not finished, or could not be asked for at all.
 func (r *run) cut(f *triage.Facts) {
 	gone := dns.Reply{Status: dns.StatusCanceled}
 	f.DNS = &dns.Answer{Name: f.Domain.Name, Asked: f.Domain.Name, A: gone, AAAA: gone}
 	o := dns.CannotTell(cmp.Or(r.blind, "the run was cut before the name was finished"))
 	f.Owner = &o
-}
-
-// owned judges whose a name is, and looks at its addresses where the verdict asks for it.
-func (r *run) owned(ctx context.Context, a *dns.Answer, f *triage.Facts) {
-	origin := originAddrs(&f.Domain)
-	o := r.Networks.Judge(a, origin...)
-	f.DNS, f.Owner = a, &o
-	if r.Prober != nil {
-		f.Probes = r.observe(ctx, f)
-		f.OursAddrs = r.ours(f.Probes, origin)
-	}
-	f.Names = r.further(ctx, f)
-	if ctx.Err() != nil && (canceled(f.Probes) || len(f.Names) > 0) {
-		f.Probes, f.Names = nil, nil
-		r.cut(f)
-	}
 }
 
 // canceled reports whether a probe was cut.

@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"certscan/dns"
 	"certscan/inventory"
@@ -22,12 +20,12 @@ var notHTTP = []uint16{
 	5432, 5671, 6379, 6697, 8883, 9093,
 }
 
-// observe looks at the addresses of a name whose ownership was judged.
-func (r *run) observe(ctx context.Context, f *triage.Facts) []probe.Observation {
+// aims says what is dialled for a name whose ownership was judged, and what had no address to dial.
+func (r *run) aims(ctx context.Context, f *triage.Facts) (targets []probe.Target, missing []probe.Observation) {
 	if d := &f.Domain; len(d.Verify) > 0 && (d.Wildcard() || d.Expect == inventory.ExpectInternal) {
 		return r.verify(ctx, f)
 	}
-	return r.probeAll(ctx, r.targets(f))
+	return r.targets(f), nil
 }
 
 // targets says what is dialled for a name whose ownership was judged.
@@ -61,11 +59,9 @@ func (r *run) dials(o *dns.Ownership, d *inventory.Domain) bool {
 	return false
 }
 
-// verify looks at the hosts that show the certificate of a wildcard or an internal name. One without an address is an
+// verify finds the hosts that show the certificate of a wildcard or an internal name. One without an address is an
 // observation that failed.
-func (r *run) verify(ctx context.Context, f *triage.Facts) []probe.Observation {
-	var targets []probe.Target
-	var missing []probe.Observation
+func (r *run) verify(ctx context.Context, f *triage.Facts) (targets []probe.Target, missing []probe.Observation) {
 	for _, host := range f.Domain.Verify {
 		if addr, err := netip.ParseAddr(host); err == nil {
 			targets = append(targets, r.at(&f.Domain, f.DNS.Asked, addr.Unmap(), probe.ViaGiven)...)
@@ -79,7 +75,7 @@ func (r *run) verify(ctx context.Context, f *triage.Facts) []probe.Observation {
 			targets = append(targets, r.at(&f.Domain, host, addr, probe.ViaGiven)...)
 		}
 	}
-	return append(r.probeAll(ctx, targets), missing...)
+	return targets, missing
 }
 
 // given says what is dialled where ownership is left out: the given address, or all that the DNS has.
@@ -155,34 +151,6 @@ func originAddrs(d *inventory.Domain) []netip.Addr {
 	for _, o := range d.Origin {
 		if a, err := netip.ParseAddr(o); err == nil {
 			out = append(out, a.Unmap())
-		}
-	}
-	return out
-}
-
-// probeAll probes the targets of one name side by side and returns the observations in their order.
-func (r *run) probeAll(ctx context.Context, targets []probe.Target) []probe.Observation {
-	out := make([]probe.Observation, len(targets))
-	if len(targets) == 1 { // the usual case needs no goroutine
-		out[0] = r.Prober.Probe(ctx, targets[0])
-		return out
-	}
-	var wg sync.WaitGroup
-	panics := make([]any, len(targets))
-	for i, t := range targets {
-		wg.Go(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					panics[i] = defect{v, debug.Stack()}
-				}
-			}()
-			out[i] = r.Prober.Probe(ctx, t)
-		})
-	}
-	wg.Wait()
-	for _, v := range panics {
-		if v != nil {
-			panic(v) // in the goroutine that turns it into this name's failure
 		}
 	}
 	return out

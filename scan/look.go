@@ -1,0 +1,203 @@
+package scan
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+
+	"certscan/dns"
+	"certscan/probe"
+	"certscan/triage"
+)
+
+// deferredMax bounds the names that wait for a second look; above it a failure is judged as it was seen.
+const deferredMax = 10_000
+
+// look is one name on its way from its answer to its result. Between its steps it holds no goroutine: its targets wait
+// in the queues of their addresses.
+//
+//	begin: whose is it, what is dialled ─▶ a probe for each target ─▶ settle ─▶ conclude: further names, triage, emit
+//	                                                 ▲                   │
+//	                                                 └── a second look ◀─┘ of what failed and may have been our own doing
+type look struct {
+	job
+	facts    triage.Facts
+	failed   *triage.Facts // of a panic; it takes the place of facts
+	targets  []probe.Target
+	missing  []probe.Observation // of hosts without an address
+	deferred bool                // its token was given back, and no third look follows
+
+	mu       sync.Mutex // guards all below while probes run
+	probes   []probe.Observation
+	left     int // probes still to come
+	doubtful []int
+	bug      any
+}
+
+// finish takes one name through the rest of the pipeline. It returns before that is done where something is dialled.
+func (r *run) finish(ctx context.Context, j job) {
+	l := &look{job: j}
+	r.begin(ctx, l)
+	if l.failed != nil || len(l.targets) == 0 {
+		r.conclude(ctx, l)
+		return
+	}
+	l.probes = make([]probe.Observation, len(l.targets))
+	all := make([]int, len(l.targets))
+	for i := range all {
+		all[i] = i
+	}
+	r.dial(ctx, l, all)
+}
+
+// guard runs a step of a look; a panic in it is the name's own failure.
+func (r *run) guard(ctx context.Context, l *look, step func()) {
+	defer func() {
+		if failed := r.failure(ctx, l.domain, recover()); failed != nil {
+			l.failed = failed
+		}
+	}()
+	step()
+}
+
+// begin finds out what is known without dialling, and what is to be dialled.
+func (r *run) begin(ctx context.Context, l *look) {
+	f := &l.facts
+	f.Domain = l.domain
+	r.guard(ctx, l, func() {
+		switch {
+		case l.domain.Invalid != "":
+			o := dns.InvalidName(l.domain.Invalid)
+			f.Owner = &o
+		case r.Unowned:
+			if l.targets = r.given(&l.job); len(l.targets) == 0 {
+				f.Probes = []probe.Observation{r.unresolved(ctx, &l.job)}
+			}
+		case l.answer == nil:
+			r.cut(f)
+		default:
+			o := r.Networks.Judge(*l.answer, originAddrs(&f.Domain)...)
+			f.DNS, f.Owner = l.answer, &o
+			if r.Prober != nil {
+				l.targets, l.missing = r.aims(ctx, f)
+			}
+		}
+	})
+}
+
+// dial queues probes of some targets; the last of them to end settles the look.
+func (r *run) dial(ctx context.Context, l *look, which []int) {
+	l.left = len(which)
+	late := l.deferred
+	for _, i := range which {
+		r.crew.Queue(l.targets[i].Addr.Addr(), late, func(t *probe.Turn) {
+			if r.observe(ctx, l, i, t) {
+				r.settle(ctx, l)
+			}
+		})
+	}
+}
+
+// observe makes one probe, and reports whether it was the last.
+func (r *run) observe(ctx context.Context, l *look, i int, t *probe.Turn) (last bool) {
+	defer func() {
+		v := recover()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if v != nil && l.bug == nil {
+			l.bug = defect{v, debug.Stack()}
+		}
+		l.left--
+		last = l.left == 0
+	}()
+	o := t.Probe(ctx, r.Prober, l.targets[i])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.deferred:
+		l.probes[i] = o
+		if ctx.Err() == nil && doubtful(&o, t.Alone()) {
+			l.doubtful = append(l.doubtful, i)
+		}
+	case o.Err == nil || o.Err.Code != probe.CodeCanceled: // what cut the second look does not undo the first
+		l.probes[i] = o
+	}
+	return false
+}
+
+// doubtful reports whether a failure may have been our own doing: too many probes at once, here or for the server. What
+// refused, said something or showed a certificate is certain, and so is silence to a probe that had little company.
+func doubtful(o *probe.Observation, alone bool) bool {
+	if o.Err == nil || o.TLS != nil {
+		return false
+	}
+	switch o.Err.Code {
+	case probe.CodeReset, probe.CodeCanceled: // canceled without a cancelled run: this machine had nothing left to dial with
+		return true
+	case probe.CodeTimeout:
+		return !alone
+	case probe.CodeRefused, probe.CodeUnreachable, probe.CodeEOF, probe.CodeAlert, probe.CodeNotTLS, probe.CodeUnsupported,
+		probe.CodeBlocked, probe.CodeNoRoute:
+	}
+	return false
+}
+
+// settle ends a look, or defers it for a second one.
+func (r *run) settle(ctx context.Context, l *look) {
+	if len(l.doubtful) > 0 && !l.deferred && l.bug == nil && ctx.Err() == nil {
+		if r.deferred.Add(1) <= deferredMax {
+			l.deferred = true
+			<-r.tokens
+			r.dial(ctx, l, l.doubtful)
+			return
+		}
+		r.deferred.Add(-1)
+	}
+	if l.deferred {
+		r.deferred.Add(-1)
+	}
+	r.conclude(ctx, l)
+}
+
+// conclude judges a name and gives out its result.
+func (r *run) conclude(ctx context.Context, l *look) {
+	defer r.looks.Done()
+	defer func() {
+		if !l.deferred {
+			<-r.tokens
+		}
+	}()
+	if l.failed == nil {
+		r.guard(ctx, l, func() {
+			if l.bug != nil {
+				panic(l.bug) // so that it is told once, as this name's failure
+			}
+			r.gather(ctx, l)
+		})
+	}
+	f := l.facts
+	if l.failed != nil {
+		f = *l.failed
+	}
+	f.At, f.Elapsed = l.began, r.Now().Sub(l.began)
+	r.give(r.judge(ctx, f))
+}
+
+// gather puts together what was seen, and looks at the further names.
+func (r *run) gather(ctx context.Context, l *look) {
+	f := &l.facts
+	if len(l.targets) > 0 || len(l.missing) > 0 {
+		f.Probes = append(l.probes, l.missing...)
+	}
+	if l.answer == nil || r.Unowned || f.Domain.Invalid != "" {
+		return
+	}
+	if r.Prober != nil {
+		f.OursAddrs = r.ours(f.Probes, originAddrs(&f.Domain))
+	}
+	f.Names = r.further(ctx, f)
+	if ctx.Err() != nil && (canceled(f.Probes) || len(f.Names) > 0) {
+		f.Probes, f.Names = nil, nil
+		r.cut(f)
+	}
+}
