@@ -99,9 +99,6 @@ func (v *visit) dial(ctx context.Context, port uint16) (*conn, *Error) {
 		far = farIPv6
 	}
 	routed := p.routed(ctx, far)
-	if !routed && !p.reaches(ctx, addr) {
-		return nil, p.failure(ctx, StepDial, errNoRoute)
-	}
 	began := time.Now()
 	raw, err := p.dial(ctx, "tcp", addr, v.patience)
 	if errorIs(err, errnoScarce) && routed {

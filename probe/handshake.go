@@ -171,6 +171,14 @@ func (v *visit) handshake(ctx context.Context, raw *conn, c *tls.Conn) error {
 		select {
 		case slots <- struct{}{}:
 			held = true
+			return
+		default:
+		}
+		v.turn.wait(1)
+		defer v.turn.wait(-1)
+		select {
+		case slots <- struct{}{}:
+			held = true
 		case <-ctx.Done():
 		}
 	}

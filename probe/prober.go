@@ -116,6 +116,7 @@ func (t *Turn) Probe(ctx context.Context, p *Prober, target Target) Observation 
 		o.Err = p.failure(ctx, StepDial, ctx.Err())
 		return o
 	}
+	t.running.Store(true)
 	v := newVisit(p, target, t)
 	if target.PlainOnly {
 		o.HTTP, o.Err = v.plain(ctx)

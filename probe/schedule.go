@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ const (
 type schedule struct {
 	perAddress int // active probes of one address
 	window     int // active probes in all
+	lobbyMax   int // probes that may wait for a handshake slot before no more is dialled
 
 	mu     sync.Mutex // guards all below, and every place, crew and turn
 	limit  int        // open probes at a time, silent ones included
@@ -32,6 +34,7 @@ type schedule struct {
 	done   int        // turns given back since limit was changed
 	open   int
 	active int // those of them whose peer is not known to be silent
+	lobby  int // those of them that are connected and wait for a handshake slot
 	places map[netip.Addr]*place
 	ready  queue[*place] // places that may have room and somebody waiting
 	relief chan struct{} // closed when a turn is given back; nil where nobody waits for it
@@ -52,7 +55,7 @@ type place struct {
 
 func newSchedule(c *Config, slots int) *schedule {
 	return &schedule{
-		perAddress: max(c.PerAddress, 1), window: 4 * slots, limit: c.Connections, most: c.Connections,
+		perAddress: max(c.PerAddress, 1), window: 4 * slots, lobbyMax: slots, limit: c.Connections, most: c.Connections,
 		places: make(map[netip.Addr]*place),
 	}
 }
@@ -78,10 +81,11 @@ type Turn struct {
 	until   time.Time     // the end of the lease
 	started chan struct{} // closed when it is its turn; nil where visit is run instead
 	visit   func(*Turn)
-	crew    *Crew // nil for a lone probe
-	late    bool  // a second look
-	batch   int   // the crew's batch it belongs to
-	crowded bool  // more than crowd probes were open when it began or ended
+	crew    *Crew       // nil for a lone probe
+	late    bool        // a second look
+	batch   int         // the crew's batch it belongs to
+	running atomic.Bool // the probe has begun: a lease does not run while its goroutine waits for a processor
+	crowded bool        // more than crowd probes were open when it began or ended
 }
 
 // Alone reports whether the probe had company enough to be what made it fail. It is known once Probe has returned.
@@ -115,7 +119,7 @@ func (s *schedule) list(p *place) {
 func (s *schedule) grant() []*Turn {
 	var out []*Turn
 	now := time.Now()
-	for s.open < s.limit && s.active < s.window && s.ready.len() > 0 {
+	for s.open < s.limit && s.active < s.window && s.lobby < s.lobbyMax && s.ready.len() > 0 {
 		p := s.ready.pop()
 		p.listed = false
 		if p.waiting.len() > 0 && p.active < s.perAddress && p.quiet < quietMax {
@@ -164,16 +168,26 @@ func (s *schedule) expire() {
 	s.mu.Lock()
 	now := time.Now()
 	next := time.Duration(math.MaxInt64)
+	var late []*Turn
 	for i := range s.dialing {
 		q := &s.dialing[i]
 		for q.len() > 0 && (q.first().state != turnDialing || !q.first().until.After(now)) {
-			if t := q.pop(); t.state == turnDialing {
+			switch t := q.pop(); {
+			case t.state != turnDialing:
+			case t.running.Load():
 				s.hush(t)
+			default:
+				t.until = now.Add(lease)
+				late = append(late, t)
 			}
 		}
 		if q.len() > 0 {
 			next = min(next, q.first().until.Sub(now))
 		}
+	}
+	for _, t := range late {
+		s.dialing[0].push(t)
+		next = min(next, lease)
 	}
 	s.timer = nil
 	if next < math.MaxInt64 {
@@ -227,6 +241,13 @@ func (t *Turn) connected() {
 	if t.state == turnDialing {
 		t.state = turnActive
 	}
+}
+
+// wait says by how many more turns, or fewer, a handshake slot is waited for.
+func (t *Turn) wait(more int) {
+	t.s.mu.Lock()
+	t.s.lobby += more
+	t.s.unlockAndStart()
 }
 
 // silent notes that the peer has been silent for a lease since our hello had left.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"certscan/dns"
 	"certscan/probe"
@@ -20,7 +21,8 @@ const deferredMax = 10_000
 //	                                                 ▲                   │
 //	                                                 └── a second look ◀─┘ of what failed and may have been our own doing
 type look struct {
-	job
+	answer  *dns.Answer // nil where the DNS was not asked
+	began   time.Time
 	facts    triage.Facts
 	failed   *triage.Facts // of a panic; it takes the place of facts
 	targets  []probe.Target
@@ -36,24 +38,23 @@ type look struct {
 
 // finish takes one name through the rest of the pipeline. It returns before that is done where something is dialled.
 func (r *run) finish(ctx context.Context, j job) {
-	l := &look{job: j}
-	r.begin(ctx, l)
+	l := &look{answer: j.answer, began: j.began}
+	r.begin(ctx, l, &j)
 	if l.failed != nil || len(l.targets) == 0 {
 		r.conclude(ctx, l)
 		return
 	}
 	l.probes = make([]probe.Observation, len(l.targets))
-	all := make([]int, len(l.targets))
-	for i := range all {
-		all[i] = i
+	l.left = len(l.targets)
+	for i := range l.targets {
+		r.queue(ctx, l, i)
 	}
-	r.dial(ctx, l, all)
 }
 
 // guard runs a step of a look; a panic in it is the name's own failure.
 func (r *run) guard(ctx context.Context, l *look, step func()) {
 	defer func() {
-		if failed := r.failure(ctx, l.domain, recover()); failed != nil {
+		if failed := r.failure(ctx, l.facts.Domain, recover()); failed != nil {
 			l.failed = failed
 		}
 	}()
@@ -61,17 +62,17 @@ func (r *run) guard(ctx context.Context, l *look, step func()) {
 }
 
 // begin finds out what is known without dialling, and what is to be dialled.
-func (r *run) begin(ctx context.Context, l *look) {
+func (r *run) begin(ctx context.Context, l *look, j *job) {
 	f := &l.facts
-	f.Domain = l.domain
+	f.Domain = j.domain
 	r.guard(ctx, l, func() {
 		switch {
-		case l.domain.Invalid != "":
-			o := dns.InvalidName(l.domain.Invalid)
+		case j.domain.Invalid != "":
+			o := dns.InvalidName(j.domain.Invalid)
 			f.Owner = &o
 		case r.Unowned:
-			if l.targets = r.given(&l.job); len(l.targets) == 0 {
-				f.Probes = []probe.Observation{r.unresolved(ctx, &l.job)}
+			if l.targets = r.given(j); len(l.targets) == 0 {
+				f.Probes = []probe.Observation{r.unresolved(ctx, j)}
 			}
 		case l.answer == nil:
 			r.cut(f)
@@ -85,17 +86,13 @@ func (r *run) begin(ctx context.Context, l *look) {
 	})
 }
 
-// dial queues probes of some targets; the last of them to end settles the look.
-func (r *run) dial(ctx context.Context, l *look, which []int) {
-	l.left = len(which)
-	late := l.deferred
-	for _, i := range which {
-		r.crew.Queue(l.targets[i].Addr.Addr(), late, func(t *probe.Turn) {
-			if r.observe(ctx, l, i, t) {
-				r.settle(ctx, l)
-			}
-		})
-	}
+// queue queues a probe of one target; the last one to end settles the look.
+func (r *run) queue(ctx context.Context, l *look, i int) {
+	r.crew.Queue(l.targets[i].Addr.Addr(), l.deferred, func(t *probe.Turn) {
+		if r.observe(ctx, l, i, t) {
+			r.settle(ctx, l)
+		}
+	})
 }
 
 // observe makes one probe, and reports whether it was the last.
@@ -148,7 +145,10 @@ func (r *run) settle(ctx context.Context, l *look) {
 		if r.deferred.Add(1) <= deferredMax {
 			l.deferred = true
 			<-r.tokens
-			r.dial(ctx, l, l.doubtful)
+			l.left = len(l.doubtful)
+			for _, i := range l.doubtful {
+				r.queue(ctx, l, i)
+			}
 			return
 		}
 		r.deferred.Add(-1)
