@@ -201,7 +201,7 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 }
 
 // usualConcurrency is how many names are in flight by default. They wait without a file descriptor or a goroutine.
-const usualConcurrency = 4096
+const usualConcurrency = 2048
 
 // connections is how many probes are open at a time: as many as this process may have files open, beside the sockets
 // for the DNS and what else a program has open.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type Crew struct {
 	s     *schedule
 	group sync.WaitGroup
 	over  chan struct{} // closed by Wait
+	spare chan *Turn    // takes a turn where a goroutine has nothing to do
+	idle  atomic.Int32  // goroutines that have nothing to do
 
 	// The schedule's lock guards these.
 	first   int  // first looks that are waiting or open
@@ -37,7 +40,7 @@ type Crew struct {
 
 // Crew returns a new crew whose probes end when ctx is done. Wait must be called in the end.
 func (p *Prober) Crew(ctx context.Context) *Crew {
-	c := &Crew{s: p.schedule, over: make(chan struct{}), size: lateFirst}
+	c := &Crew{s: p.schedule, over: make(chan struct{}), spare: make(chan *Turn), size: lateFirst}
 	c.group.Go(func() {
 		select {
 		case <-ctx.Done():
@@ -46,6 +49,40 @@ func (p *Prober) Crew(ctx context.Context) *Crew {
 		}
 	})
 	return c
+}
+
+// work runs a turn in a goroutine that has nothing to do, else in a new one. A used one has its stack already.
+func (c *Crew) work(t *Turn) {
+	select {
+	case c.spare <- t:
+	default:
+		c.group.Go(func() {
+			for ok := true; ok; {
+				c.run(t)
+				t, ok = c.next()
+			}
+		})
+	}
+}
+
+func (c *Crew) run(t *Turn) {
+	defer t.end(false)
+	t.visit(t)
+}
+
+// next waits for another turn; false means that enough others wait, or that the crew is over.
+func (c *Crew) next() (*Turn, bool) {
+	const idleMax = 32
+	defer c.idle.Add(-1)
+	if c.idle.Add(1) > idleMax {
+		return nil, false
+	}
+	select {
+	case t := <-c.spare:
+		return t, true
+	case <-c.over:
+		return nil, false
+	}
 }
 
 // Queue returns at once, and calls visit in a goroutine of its own when it is the address's turn: soon, where the context

@@ -83,7 +83,7 @@ func (v *visit) redirectOfPlain(ctx context.Context, x *Exchange) {
 // drop closes a session that nobody used.
 func (v *visit) drop() {
 	if v.ready != nil {
-		v.ready.close(true)
+		v.ready.close(false)
 		v.ready = nil
 	}
 }

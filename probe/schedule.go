@@ -55,7 +55,7 @@ type place struct {
 
 func newSchedule(c *Config, slots int) *schedule {
 	return &schedule{
-		perAddress: max(c.PerAddress, 1), window: 4 * slots, lobbyMax: slots, limit: c.Connections, most: c.Connections,
+		perAddress: max(c.PerAddress, 1), window: 4 * slots, lobbyMax: max(slots/4, 1), limit: c.Connections, most: c.Connections,
 		places: make(map[netip.Addr]*place),
 	}
 }
@@ -211,10 +211,7 @@ func (t *Turn) start() {
 		close(t.started)
 		return
 	}
-	t.crew.group.Go(func() {
-		defer t.end(false)
-		t.visit(t)
-	})
+	t.crew.work(t)
 }
 
 // hush notes that the peer of a turn is silent: it makes room for others. At an address that has answered before it

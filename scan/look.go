@@ -21,8 +21,8 @@ const deferredMax = 10_000
 //	                                                 ▲                   │
 //	                                                 └── a second look ◀─┘ of what failed and may have been our own doing
 type look struct {
-	answer  *dns.Answer // nil where the DNS was not asked
-	began   time.Time
+	answer   *dns.Answer // nil where the DNS was not asked
+	began    time.Time
 	facts    triage.Facts
 	failed   *triage.Facts // of a panic; it takes the place of facts
 	targets  []probe.Target
