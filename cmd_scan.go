@@ -172,11 +172,10 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 		}
 	}
 	concurrency := cmp.Or(set.concurrency, usualConcurrency)
-	asking := min(concurrency, 128) // see dns.Config
-	if set.concurrency != 0 {
-		asking = concurrency
+	if kind == "dns" {
+		concurrency = set.concurrency // as many as the resolvers bear
 	}
-	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: asking})
+	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: set.concurrency})
 	if err != nil {
 		return scan.Pipeline{}, err
 	}
@@ -190,7 +189,7 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	if kind != "dns" {
 		p.Prober, err = probe.New(probe.Config{
 			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
-			Connections: connections(asking * len(servers)), Fast: set.fast, PostQuantum: set.postQuantum,
+			Connections: connections(2 * len(servers)), Fast: set.fast, PostQuantum: set.postQuantum,
 			UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
 		})
 	}

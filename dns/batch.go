@@ -71,12 +71,12 @@ func (r *Resolver) Resolve(ctx context.Context, questions iter.Seq[Question], an
 	}
 }
 
-// feed reads the questions, no faster than they can be sent.
+// feed reads the questions, no faster than they can be sent, and their answers be taken.
 func (b *batch) feed(questions iter.Seq[Question]) {
 	e := b.e
 	for q := range questions {
 		e.mu.Lock()
-		for !b.canceled && (e.fresh.n >= freshMax || b.inflight >= e.cfg.Concurrency) {
+		for !b.canceled && (e.fresh.n >= freshMax || len(b.done) >= freshMax || b.inflight >= e.cfg.Concurrency) {
 			e.hungry.Wait()
 		}
 		canceled := b.canceled
@@ -136,6 +136,7 @@ func (b *batch) next(ready []*task) []*task {
 		b.some.Wait()
 	}
 	b.done, ready = ready, b.done
+	b.e.hungry.Broadcast()
 	return ready
 }
 

@@ -43,8 +43,8 @@ func FuzzAnswer(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			a := resolved(t, v4, v6, stream)
 			o := networks.Judge(&a)
-			judged(t, &a, &o)
-			r := triage.Policy{}.Judge(triage.Facts{
+			judged(t, networks, &a, &o)
+			r := triage.Policy{}.Judge(&triage.Facts{
 				Domain: inventory.Domain{Name: wireName, Display: wireName, Manager: "north", Source: "list:1"}, DNS: &a, Owner: &o, At: time.Now().UTC(),
 			}, time.Now().UTC())
 			rendered(t, r)
@@ -128,7 +128,7 @@ func replyTo(query, said []byte) []byte {
 }
 
 // judged holds what every answer and every verdict keep to.
-func judged(t *testing.T, a *dns.Answer, o *dns.Ownership) {
+func judged(t *testing.T, networks *dns.Networks, a *dns.Answer, o *dns.Ownership) {
 	t.Helper()
 	for _, r := range []dns.Reply{a.A, a.AAAA, a.Apex, a.CheckingDisabled} {
 		if strings.Contains(r.Trouble, "defect") {
@@ -141,8 +141,8 @@ func judged(t *testing.T, a *dns.Answer, o *dns.Ownership) {
 	if !slices.Contains(dns.Verdicts, o.Verdict) || o.Confidence != dns.High && o.Confidence != dns.Low || len(o.Evidence) == 0 {
 		t.Fatalf("%+v", o)
 	}
-	if len(o.Tried) == 0 || !o.Tried[len(o.Tried)-1].Matched {
-		t.Fatalf("no rule matched: %+v", o.Tried)
+	if tried := networks.Tried(a); len(tried) == 0 || !tried[len(tried)-1].Matched {
+		t.Fatalf("no rule matched: %+v", tried)
 	}
 }
 

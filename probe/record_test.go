@@ -63,7 +63,7 @@ func FuzzServed(f *testing.F) {
 		}
 		a := dns.Answer{Name: "example.com", Asked: "example.com", Registrable: "example.com", A: dns.Reply{Status: dns.StatusNoError}, Addrs: []netip.Addr{to.Addr.Addr()}}
 		owner := dns.Ownership{Verdict: dns.Parked, Confidence: dns.High, Evidence: []string{"A 203.0.113.7 is in 203.0.113.0/24, ours"}}
-		rendered(t, triage.Policy{}.Judge(triage.Facts{
+		rendered(t, triage.Policy{}.Judge(&triage.Facts{
 			Domain: inventory.Domain{Name: "example.com", Display: "example.com", Source: "list:1"},
 			DNS:    &a, Owner: &owner, Probes: []probe.Observation{o}, At: instant,
 		}, instant))

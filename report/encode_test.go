@@ -153,7 +153,7 @@ func TestDaysAgreeWithTheMessage(t *testing.T) {
 	for _, ago := range []time.Duration{time.Second, 2 * time.Hour, 49 * time.Hour, 84 * time.Hour, 8639 * time.Second} {
 		r := expiring()
 		r.Facts.Probes[0].TLS = handshakeUntil("xn--e1afmkfd.xn--p1ai", -ago)
-		r = triage.Policy{}.Judge(r.Facts, sampleAt)
+		r = triage.Policy{}.Judge(&r.Facts, sampleAt)
 		rec := NewRecord("", "", &r)
 		cell := strings.TrimPrefix(daysCell(*rec.Endpoints[0].TLS.DaysLeft), "-")
 		if message := rec.Findings[0].Message; !strings.Contains(message, ", "+cell+" days ago") {

@@ -23,6 +23,6 @@ func (p Pipeline) Explain(r triage.Result) triage.Result {
 		n := &f.Names[i]
 		n.Owner.Tried = p.Networks.Tried(&n.DNS, origin...)
 	}
-	r.Tried = p.Policy.Tried(r.Facts, r.JudgedAt)
+	r.Tried = p.Policy.Tried(&r.Facts, r.JudgedAt)
 	return r
 }

@@ -21,7 +21,11 @@ const deferredMax = 10_000
 //	                                                 ▲                   │
 //	                                                 └── a second look ◀─┘ of what failed and may have been our own doing
 type look struct {
-	answer   *dns.Answer // nil where the DNS was not asked
+	answer *dns.Answer // nil where the DNS was not asked
+	// Room for what facts point to.
+	ownAnswer dns.Answer
+	ownOwner  dns.Ownership
+
 	began    time.Time
 	facts    triage.Facts
 	failed   *triage.Facts // of a panic; it takes the place of facts
@@ -37,9 +41,8 @@ type look struct {
 }
 
 // finish takes one name through the rest of the pipeline. It returns before that is done where something is dialled.
-func (r *run) finish(ctx context.Context, j job) {
-	l := &look{answer: j.answer, began: j.began}
-	r.begin(ctx, l, &j)
+func (r *run) finish(ctx context.Context, l *look, j *job) {
+	r.begin(ctx, l, j)
 	if l.failed != nil || len(l.targets) == 0 {
 		r.conclude(ctx, l)
 		return
@@ -77,8 +80,8 @@ func (r *run) begin(ctx context.Context, l *look, j *job) {
 		case l.answer == nil:
 			r.cut(f)
 		default:
-			o := r.Networks.Judge(*l.answer, originAddrs(&f.Domain)...)
-			f.DNS, f.Owner = l.answer, &o
+			l.ownOwner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
+			f.DNS, f.Owner = l.answer, &l.ownOwner
 			if r.Prober != nil {
 				l.targets, l.missing = r.aims(ctx, f)
 			}
@@ -175,9 +178,9 @@ func (r *run) conclude(ctx context.Context, l *look) {
 			r.gather(ctx, l)
 		})
 	}
-	f := l.facts
+	f := &l.facts
 	if l.failed != nil {
-		f = *l.failed
+		f = l.failed
 	}
 	f.At, f.Elapsed = l.began, r.Now().Sub(l.began)
 	r.give(r.judge(ctx, f))

@@ -37,7 +37,7 @@ type Pipeline struct {
 	Policy triage.Policy
 	// Now tells the instant; nil is time.Now.
 	Now func() time.Time
-	// Concurrency is how many names are in flight. 0 is 512.
+	// Concurrency is how many names are in flight. 0 is 512, and 8192 without a Prober.
 	Concurrency int
 
 	// Controls are names that must resolve before the first question is asked, one of them at least; else nothing is
@@ -72,15 +72,20 @@ type Summary struct {
 	Untrusted string
 }
 
-const defaultConcurrency = 512
+const (
+	defaultConcurrency = 512
+	// askedConcurrency is the default where names are only asked for: the resolver bounds what is in flight.
+	askedConcurrency = 8192
+	readyMax         = 256 // names between the resolver and the workers, none of which waits for a probe
+)
 
 // Run looks at every domain and calls emit once for each, in the order of completion, one call at a time. emit may
-// block. An error of emit ends the run and is returned; the context's end is no error.
+// block; what Facts.DNS and Facts.Owner point to is its own only until it returns. An error of emit ends the run and is returned; the context's end is no error.
 //
 //	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ workers: judge ─▶ the queue of its address ─▶ probe, further names, triage ─▶ emit
 //	                └── invalid, or with an address ──▲
 //
-// A token is held from the reading of a domain to the end of its emit: ready never blocks the resolver. A name whose
+// A token is held from the reading of a domain to the end of its emit: the workers wait for nothing that the resolver gives. A name whose
 // failure may have been our own doing gives it back and is looked at once more when nothing else is to be done; a run
 // that is cut gives what the first look saw.
 func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], emit func(triage.Result) error) (Summary, error) {
@@ -89,7 +94,7 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 	defer cancel(nil)
 	r := &run{
 		Pipeline: p, emit: emit, cancel: cancel,
-		tokens: make(chan struct{}, p.Concurrency), ready: make(chan job, p.Concurrency), flight: map[int]job{},
+		tokens: make(chan struct{}, p.Concurrency), ready: make(chan job, min(p.Concurrency, readyMax)),
 	}
 	if p.Prober != nil {
 		r.crew = p.Prober.Crew(ctx)
@@ -100,15 +105,28 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 		workers.Go(func() {
 			for j := range r.ready {
 				r.looks.Add(1)
+				l := &look{answer: j.answer, began: j.began}
 				if j.waits() {
-					workers.Go(func() { r.finish(ctx, j) })
+					workers.Go(func() { r.finish(ctx, l, &j) })
 				} else {
-					r.finish(ctx, j)
+					r.finish(ctx, l, &j)
 				}
 			}
 		})
 	}
-	p.Resolver.Resolve(ctx, r.questions(ctx, domains), func(a dns.Answer) { r.ready <- r.land(a) })
+	var judged look // of names for which judging is all: one after the other
+	p.Resolver.Resolve(ctx, r.questions(ctx, domains), func(a dns.Answer) {
+		j := r.land(a.ID)
+		if p.Prober != nil || j.waits() {
+			j.answer = new(a)
+			r.ready <- j
+			return
+		}
+		judged = look{ownAnswer: a, began: j.began}
+		judged.answer = &judged.ownAnswer
+		r.looks.Add(1)
+		r.finish(ctx, &judged, &j)
+	})
 	close(r.ready)
 	workers.Wait()
 	r.await()
@@ -138,7 +156,11 @@ func (p Pipeline) withDefaults() Pipeline {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	p.Concurrency = cmp.Or(max(p.Concurrency, 0), defaultConcurrency)
+	usual := defaultConcurrency
+	if p.Prober == nil {
+		usual = askedConcurrency
+	}
+	p.Concurrency = cmp.Or(max(p.Concurrency, 0), usual)
 	p.Port = cmp.Or(p.Port, 443)
 	p.HTTPPort = cmp.Or(p.HTTPPort, 80)
 	return p
@@ -168,9 +190,9 @@ type run struct {
 	checked bool
 	blind   string // why no question can be asked
 
-	mu     sync.Mutex // guards flight and next
-	flight map[int]job
-	next   int
+	mu     sync.Mutex // guards flight and free
+	flight []job      // by the ID of its question
+	free   []int      // IDs that are not in use
 
 	out     sync.Mutex // one emit at a time; guards summary and failed
 	summary Summary
@@ -252,22 +274,28 @@ func (r *run) unasked(d *inventory.Domain) bool {
 func (r *run) takeOff(j job) dns.Question {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.next++
-	r.flight[r.next] = j
-	q := dns.Question{ID: r.next, Name: j.domain.Name}
+	id := len(r.flight)
+	if n := len(r.free); n > 0 {
+		id = r.free[n-1]
+		r.free = r.free[:n-1]
+		r.flight[id] = j
+	} else {
+		r.flight = append(r.flight, j)
+	}
+	q := dns.Question{ID: id, Name: j.domain.Name}
 	if j.domain.Wildcard() {
 		q.Name, q.Wildcard = j.domain.Name[2:], true
 	}
 	return q
 }
 
-// land returns the job that an answer belongs to.
-func (r *run) land(a dns.Answer) job {
+// land returns the job that the answer to a question belongs to.
+func (r *run) land(id int) job {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	j := r.flight[a.ID]
-	delete(r.flight, a.ID)
-	j.answer = &a
+	j := r.flight[id]
+	r.flight[id] = job{}
+	r.free = append(r.free, id)
 	return j
 }
 
@@ -317,11 +345,11 @@ func (r *run) failure(ctx context.Context, d inventory.Domain, v any) *triage.Fa
 }
 
 // judge judges; a panic in it is the name's own failure.
-func (r *run) judge(ctx context.Context, f triage.Facts) (result triage.Result) {
+func (r *run) judge(ctx context.Context, f *triage.Facts) (result triage.Result) {
 	defer func() {
 		if failed := r.failure(ctx, f.Domain, recover()); failed != nil {
 			failed.At, failed.Elapsed = f.At, f.Elapsed
-			result = r.Policy.Judge(*failed, r.Now().UTC())
+			result = r.Policy.Judge(failed, r.Now().UTC())
 		}
 	}()
 	return r.Policy.Judge(f, r.Now().UTC())

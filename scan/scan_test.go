@@ -112,7 +112,7 @@ func scanAll(t *testing.T, p scan.Pipeline, list []inventory.Domain) (map[string
 	t.Helper()
 	got := map[string]triage.Result{}
 	summary, err := p.Run(t.Context(), slices.Values(list), func(r triage.Result) error {
-		got[r.Facts.Domain.Name] = r
+		got[r.Facts.Domain.Name] = kept(r)
 		return nil
 	})
 	if err != nil {
@@ -122,6 +122,17 @@ func scanAll(t *testing.T, p scan.Pipeline, list []inventory.Domain) (map[string
 		t.Errorf("%d asked, %d results, want %d", summary.Asked, len(got), len(list))
 	}
 	return got, summary
+}
+
+// kept returns a result with what it points to copied, as who keeps one has to.
+func kept(r triage.Result) triage.Result {
+	if r.Facts.DNS != nil {
+		r.Facts.DNS = new(*r.Facts.DNS)
+	}
+	if r.Facts.Owner != nil {
+		r.Facts.Owner = new(*r.Facts.Owner)
+	}
+	return r
 }
 
 // brief is a result in short: verdict/reason, severity and codes, and the addresses looked at.

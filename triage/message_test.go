@@ -131,8 +131,8 @@ func TestWords(t *testing.T) {
 	for _, tt := range append(certificateSayings(), otherSayings()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			res := Policy{}.Judge(*tt.facts, now)
-			tried := Policy{}.Tried(*tt.facts, now)
+			res := Policy{}.Judge(tt.facts, now)
+			tried := Policy{}.Tried(tt.facts, now)
 			message, why := "", ""
 			for _, f := range res.Findings {
 				if f.Code == tt.code {
@@ -168,7 +168,7 @@ func TestHostileTextIsBounded(t *testing.T) {
 		o.HTTP.Loop, o.HTTP.Redirects = true, slicesOf(long, 20)
 	}
 	f.Owner.Evidence = []string{long}
-	res := Policy{}.Judge(*f, now)
+	res := Policy{}.Judge(f, now)
 	if len(res.Findings) < 4 {
 		t.Errorf("findings: %q", shorts(res.Findings))
 	}
@@ -177,7 +177,7 @@ func TestHostileTextIsBounded(t *testing.T) {
 			t.Errorf("%s: message of %d bytes", found.Code, len(found.Message))
 		}
 	}
-	for _, r := range (Policy{}).Tried(*f, now) {
+	for _, r := range (Policy{}).Tried(f, now) {
 		if len(r.Why) > 8192 {
 			t.Errorf("%s: reason of %d bytes", r.Name, len(r.Why))
 		}

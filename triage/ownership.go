@@ -112,7 +112,7 @@ func whyVerdict(s *scene, code Code) string {
 	told := make([]string, len(s.hosts))
 	for i := range s.hosts {
 		h := &s.hosts[i]
-		told[i] = h.label(&s.facts) + ": " + s.whyHost(code, h)
+		told[i] = h.label(s.facts) + ": " + s.whyHost(code, h)
 	}
 	return enumerate(told, "; ")
 }
@@ -302,7 +302,7 @@ func whyDNSBroken(s *scene, code Code) string {
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		if half, broken := halfBroken(h); broken && !s.repeats(h, half) {
-			told = append(told, h.label(&s.facts)+": "+half.String())
+			told = append(told, h.label(s.facts)+": "+half.String())
 		}
 	}
 	return strings.Join(told, "; ")

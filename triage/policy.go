@@ -73,8 +73,8 @@ func (p Policy) filled() Policy {
 
 // Judge judges one name at an instant. f is not modified, and the Result refers to its slices. Which rules were tried is
 // left out: [Policy.Tried] tells that, with the same input.
-func (p Policy) Judge(f Facts, now time.Time) Result {
-	res := Result{Facts: f, Severity: OK, JudgedAt: now}
+func (p Policy) Judge(f *Facts, now time.Time) Result {
+	res := Result{Facts: *f, Severity: OK, JudgedAt: now}
 	if f.Failure != "" {
 		res.Findings = []Finding{raise(Inconclusive, ActionInvestigate, "the name could not be looked at; "+f.ourFailure())}
 		res.Severity = Warn
@@ -99,7 +99,7 @@ func (p Policy) Judge(f Facts, now time.Time) Result {
 
 // Tried tells every rule that Judge tries for the same input, in that order, with the facts it went by; where our own
 // failure left nothing to judge, one rule says so.
-func (p Policy) Tried(f Facts, now time.Time) []Rule {
+func (p Policy) Tried(f *Facts, now time.Time) []Rule {
 	if f.Failure != "" {
 		return []Rule{{Name: string(Inconclusive), Matched: true, Why: f.ourFailure()}}
 	}

@@ -48,9 +48,9 @@ func TestRules(t *testing.T) {
 		}
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			res := Policy{}.Judge(*r.facts, now)
+			res := Policy{}.Judge(r.facts, now)
 			if got := shorts(res.Findings); !slices.Equal(got, r.want) {
-				t.Errorf("findings:\n got %q\nwant %q\ntried %+v", got, r.want, Policy{}.Tried(*r.facts, now))
+				t.Errorf("findings:\n got %q\nwant %q\ntried %+v", got, r.want, Policy{}.Tried(r.facts, now))
 			}
 		})
 	}

@@ -84,7 +84,7 @@ func TestSameInputSameOutput(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(seeds) {
 		f, untouched := arbitrary(seed), arbitrary(seed)
-		a, b := Policy{}.Judge(*f, now), Policy{}.Judge(*untouched, now)
+		a, b := Policy{}.Judge(f, now), Policy{}.Judge(untouched, now)
 		if !reflect.DeepEqual(a, b) {
 			t.Fatalf("seed %d: two judgements differ:\n%+v\n%+v", seed, a, b)
 		}
@@ -99,8 +99,8 @@ func TestOrderOfProbesDoesNotMatter(t *testing.T) {
 	for seed := range uint64(seeds) {
 		f, turned := arbitrary(seed), arbitrary(seed)
 		slices.Reverse(turned.Probes)
-		a, b := Policy{}.Judge(*f, now), Policy{}.Judge(*turned, now)
-		triedA, triedB := Policy{}.Tried(*f, now), Policy{}.Tried(*turned, now)
+		a, b := Policy{}.Judge(f, now), Policy{}.Judge(turned, now)
+		triedA, triedB := Policy{}.Tried(f, now), Policy{}.Tried(turned, now)
 		if !reflect.DeepEqual(a.Findings, b.Findings) || !reflect.DeepEqual(triedA, triedB) {
 			t.Fatalf("seed %d:\n%+v\n%+v", seed, a.Findings, b.Findings)
 		}
@@ -110,7 +110,7 @@ func TestOrderOfProbesDoesNotMatter(t *testing.T) {
 func TestResultHoldsTogether(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(seeds) {
-		res := Policy{}.Judge(*arbitrary(seed), now)
+		res := Policy{}.Judge(arbitrary(seed), now)
 		worst, raised := OK, make(map[Code]bool)
 		for i, f := range res.Findings {
 			raised[f.Code] = true
@@ -124,7 +124,7 @@ func TestResultHoldsTogether(t *testing.T) {
 				t.Errorf("seed %d: incomplete finding %+v", seed, f)
 			}
 		}
-		tried := Policy{}.Tried(*arbitrary(seed), now)
+		tried := Policy{}.Tried(arbitrary(seed), now)
 		if res.Severity != worst || len(tried) != len(rules) || !res.JudgedAt.Equal(now) {
 			t.Errorf("seed %d: severity %s, worst finding %s, %d rules tried", seed, res.Severity, worst, len(tried))
 		}
@@ -142,7 +142,7 @@ func TestRenewOnlyWhatIsSurelyOurs(t *testing.T) {
 	asked := 0
 	for seed := range uint64(seeds) {
 		f := arbitrary(seed)
-		for _, found := range (Policy{}).Judge(*f, now).Findings {
+		for _, found := range (Policy{}).Judge(f, now).Findings {
 			if found.Action != ActionRenew {
 				continue
 			}
@@ -180,7 +180,7 @@ func TestNoAlarmForWhatIsNotOurs(t *testing.T) {
 				}
 				f.Domain.Expect = expect
 				f.Probes = []probe.Observation{sighting(r, first), sighting(r, second)}
-				for _, found := range (Policy{}).Judge(*f, now).Findings {
+				for _, found := range (Policy{}).Judge(f, now).Findings {
 					i := slices.IndexFunc(rules, func(r rule) bool { return r.code == found.Code })
 					if rules[i].about != ofName {
 						t.Fatalf("%s, expected %q: %s", v, expect, short(found))
@@ -207,7 +207,7 @@ func TestWrongCertificateStandsAlone(t *testing.T) {
 		if both {
 			wrong(&f.Probes[1])
 		}
-		for _, found := range (Policy{}).Judge(*f, now).Findings {
+		for _, found := range (Policy{}).Judge(f, now).Findings {
 			ofWrong := both || found.Address == first
 			if ofWrong && found.Code != NameMismatch && found.Code != NoCertificate {
 				t.Fatalf("%s after %+v and %+v", short(found), f.Probes[0].Err, f.Probes[1].Err)
@@ -222,7 +222,7 @@ func TestBlockedRenewalPagesNobody(t *testing.T) {
 	blocked := 0
 	for seed := range uint64(seeds) {
 		f := arbitrary(seed)
-		res := Policy{}.Judge(*f, now)
+		res := Policy{}.Judge(f, now)
 		halfFails := func(found Finding) bool { return found.Code == DNSBroken && found.Name == "" }
 		if f.Owner == nil || f.Owner.Verdict == dns.Broken ||
 			f.Owner.Verdict != dns.Mixed && !slices.ContainsFunc(res.Findings, halfFails) {
@@ -250,7 +250,7 @@ func TestUnverifiedProxyIsNeverUrgent(t *testing.T) {
 	for range seeds {
 		f := ruled(dns.Proxied, dns.ReasonUnverified)
 		f.Probes = []probe.Observation{sighting(r, first), sighting(r, second)}
-		if res := (Policy{}).Judge(*f, now); res.Severity == Urgent {
+		if res := (Policy{}).Judge(f, now); res.Severity == Urgent {
 			t.Fatalf("%q", shorts(res.Findings))
 		}
 	}
@@ -283,7 +283,7 @@ func lessTime(t *testing.T, p Policy, life time.Duration) {
 	for i := range steps + 20 {
 		left := life - life/steps*time.Duration(i)
 		f := leaves(clean(first), func(c *probe.Certificate) { *c = leaf(left, life) })
-		res := p.Judge(*f, now)
+		res := p.Judge(f, now)
 		loudest := P3
 		for _, found := range res.Findings {
 			loudest = min(loudest, found.Priority)
@@ -311,7 +311,7 @@ func BenchmarkJudge(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if res := (Policy{}).Judge(*c.facts, now); res.Severity != c.want {
+				if res := (Policy{}).Judge(c.facts, now); res.Severity != c.want {
 					b.Fatal(res.Findings)
 				}
 			}

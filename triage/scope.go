@@ -15,7 +15,7 @@ import (
 // scene is one name under judgement: the facts, and what follows from them before any rule is tried.
 type scene struct {
 	policy Policy
-	facts  Facts
+	facts  *Facts
 	now    time.Time
 	hosts  []host // the domain, then its further names
 	domain [1]host
@@ -37,13 +37,13 @@ type endpoint struct {
 	ports  bool               // several ports were probed
 }
 
-func newScene(p Policy, f Facts, now time.Time) *scene {
-	s := &scene{policy: p.filled(), facts: f, now: now, scope: admit(&f)}
+func newScene(p Policy, f *Facts, now time.Time) *scene {
+	s := &scene{policy: p.filled(), facts: f, now: now, scope: admit(f)}
 	s.hosts = s.domain[:0]
 	s.findHosts()
 	s.blocked = s.renewalBlocked()
 	for i := range f.Probes {
-		if o := &f.Probes[i]; s.scope.admits(&s.facts, o) {
+		if o := &f.Probes[i]; s.scope.admits(s.facts, o) {
 			s.ends = append(s.ends, s.endpoint(o))
 		}
 	}
@@ -77,13 +77,13 @@ func those(all []endpoint, wanted func(*endpoint) bool) []endpoint {
 }
 
 func (s *scene) endpoint(o *probe.Observation) endpoint {
-	e := endpoint{Observation: o, state: stateOf(o), ours: isOurs(&s.facts, o)}
+	e := endpoint{Observation: o, state: stateOf(o), ours: isOurs(s.facts, o)}
 	if o.TLS == nil || len(o.TLS.Chain) == 0 {
 		return e
 	}
 	e.leaf = &o.TLS.Chain[0]
 	e.covers = o.TLS.NameMatches
-	if d := &s.facts.Domain; d.Wildcard() {
+	if d := s.facts.Domain; d.Wildcard() {
 		// A host that shows the wildcard's certificate may have one of its own, which proves nothing.
 		e.covers = e.covers && slices.ContainsFunc(e.leaf.Names, func(n string) bool { return strings.EqualFold(n, d.Name) })
 	}
@@ -246,7 +246,7 @@ var orphaned = []dns.Verdict{
 // renewalBlocked reports whether the owner's DNS keeps a renewal from succeeding: some addresses are not ours, one
 // address family fails, or a name that the list wants on the same certificate does not lead to us.
 func (s *scene) renewalBlocked() bool {
-	f := &s.facts
+	f := s.facts
 	if f.Owner == nil {
 		return false
 	}
@@ -292,7 +292,7 @@ type host struct {
 
 // findHosts notes the domain and its further names.
 func (s *scene) findHosts() {
-	f := &s.facts
+	f := s.facts
 	s.add(host{dns: f.DNS, owner: f.Owner, wild: f.Domain.Wildcard()})
 	for i := range f.Names {
 		if h := hostOf(&f.Names[i]); !sameCause(&s.hosts[0], &h) {

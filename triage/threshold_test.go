@@ -14,7 +14,7 @@ import (
 func loudness(p Policy, left, life time.Duration) string {
 	f := leaves(clean(first), func(c *probe.Certificate) { *c = leaf(left, life) })
 	said := []string{}
-	for _, found := range p.Judge(*f, now).Findings {
+	for _, found := range p.Judge(f, now).Findings {
 		word := strings.TrimPrefix(string(found.Code), "renewal_")
 		if found.Code == CertExpiring {
 			word = string(found.Severity) + " " + string(found.Priority)
