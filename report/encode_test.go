@@ -231,6 +231,29 @@ func TestRecordKeepsToRFC3339(t *testing.T) {
 	}
 }
 
+// TestInstants goes to both ends of what RFC 3339 can write, and to the zero time.
+func TestInstants(t *testing.T) {
+	t.Parallel()
+	far := time.FixedZone("far", -11*3600)
+	for in, want := range map[time.Time]string{
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC):               `"0000-01-01T00:00:00Z"`,
+		time.Date(-1, 12, 31, 23, 59, 59, 999, time.UTC):       "null",
+		time.Date(1, 1, 1, 0, 0, 0, 999, time.UTC):             "null",
+		time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC):               `"0001-01-01T00:00:01Z"`,
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999, time.UTC): `"9999-12-31T23:59:59Z"`,
+		time.Date(9999, 12, 31, 23, 59, 59, 0, far):            "null",
+		time.Date(2026, 2, 3, 14, 5, 6, 999_999_999, far):      `"2026-02-04T01:05:06Z"`,
+		time.Date(1969, 12, 31, 23, 59, 59, 1, time.UTC):       `"1969-12-31T23:59:59Z"`,
+	} {
+		if got := string(appendTime(nil, in)); got != want {
+			t.Errorf("%v: %s, want %s", in, got, want)
+		}
+		if got := string(appendTime(nil, instant(in))); got != want {
+			t.Errorf("%v in a record: %s, want %s", in, got, want)
+		}
+	}
+}
+
 // FuzzRecord builds a result from the input, and wants its record back from its JSON.
 func FuzzRecord(f *testing.F) {
 	f.Add("example.com", "north@example.com", hostile, int64(1_000_000), uint16(9), true)
