@@ -12,6 +12,11 @@ import (
 // NewRecord returns the record of one judgement, for the run of the given id and vantage point. It is pure, and shares
 // the lists of r, which must not be changed afterwards.
 func NewRecord(run, vantage string, r *triage.Result) Record {
+	return newRecord(run, vantage, r, new(dnsFacts))
+}
+
+// newRecord is NewRecord with the place for what the DNS said: who writes a record and forgets it uses one place for all.
+func newRecord(run, vantage string, r *triage.Result, place *dnsFacts) Record {
 	f := &r.Facts
 	at := instant(f.At)
 	if at.IsZero() {
@@ -29,7 +34,7 @@ func NewRecord(run, vantage string, r *triage.Result) Record {
 		Severity:  r.Severity,
 		Findings:  newFindings(r.Findings),
 		Names:     newNames(f),
-		DNS:       newDNS(f),
+		DNS:       newDNS(f, place),
 		Endpoints: newEndpoints(f, at),
 	}
 }
@@ -56,11 +61,11 @@ func newNames(f *triage.Facts) []furtherName {
 	return to
 }
 
-func newDNS(f *triage.Facts) *dnsFacts {
+func newDNS(f *triage.Facts, d *dnsFacts) *dnsFacts {
 	if f.DNS == nil && f.Owner == nil {
 		return nil
 	}
-	d := &dnsFacts{
+	*d = dnsFacts{
 		EDE: []extendedErr{}, Addresses: []netip.Addr{}, CNAME: []string{}, Nameservers: []string{}, Evidence: []string{},
 		CAA:          caa{State: "unchecked"},
 		Registration: registration{State: "unchecked"},

@@ -25,12 +25,13 @@ type csvSink struct {
 	out     io.Writer
 	options Options
 	buf     []byte
-	cell    []byte // of several texts, used again for each
+	cell    []byte   // of several texts, used again for each
+	dns     dnsFacts // of the record that is being written
 	begun   bool
 }
 
 func (s *csvSink) add(r *triage.Result) error {
-	rec := NewRecord(s.options.Run, s.options.Vantage, r)
+	rec := newRecord(s.options.Run, s.options.Vantage, r, &s.dns)
 	s.begin()
 	s.row(&rec, &r.Facts)
 	return s.flush()

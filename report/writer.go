@@ -104,10 +104,11 @@ type lineSink struct {
 	out     io.Writer
 	options Options
 	buf     []byte
+	dns     dnsFacts // of the record that is being written
 }
 
 func (s *lineSink) add(r *triage.Result) error {
-	rec := NewRecord(s.options.Run, s.options.Vantage, r)
+	rec := newRecord(s.options.Run, s.options.Vantage, r, &s.dns)
 	s.buf = append(rec.AppendJSON(s.buf[:0]), '\n')
 	if _, err := s.out.Write(s.buf); err != nil {
 		return fmt.Errorf("write record: %w", err)
