@@ -59,7 +59,7 @@ func (c *chains) look(sent []*x509.Certificate, now time.Time) *chain {
 	together := sha256.New()
 	for i, cert := range sent {
 		sums[i] = sha256.Sum256(cert.Raw)
-		together.Write(sums[i][:]) //nolint:errcheck // a hash takes everything
+		together.Write(sums[i][:]) // a hash takes everything
 	}
 	key := fingerprint(together.Sum(nil))
 	at := within(sent[0], now)

@@ -43,7 +43,11 @@ func TestChainsAgree(t *testing.T) {
 	short := template("No Leaf Below")
 	short.MaxPathLen, short.MaxPathLenZero = 0, true
 	tight := sign(t, short, nil)
-	s := trusting(t, w.root.cert, tight.cert)
+	ending := template("Root That Ends First")
+	validity(-100*day, 5*day)(ending)
+	passing := sign(t, ending, nil)
+	outliving := sign(t, template("Outliving"), passing)
+	s := trusting(t, w.root.cert, tight.cert, passing.cert)
 	c := newChains(s)
 	below := sign(t, template("Below"), tight)
 	sent := map[string][]*x509.Certificate{
@@ -51,6 +55,7 @@ func TestChainsAgree(t *testing.T) {
 		"issuer that ends first": {w.leaf(t, brief, validity(-day, 50*day)), brief.cert},
 		"expired issuer":         {w.leaf(t, w.expired, nil), w.expired.cert},
 		"two issuers":            {w.leaf(t, w.second, nil), w.second.cert, w.intermediate.cert},
+		"root that ends first":   {w.leaf(t, outliving, nil), outliving.cert},
 		"path length":            {w.leaf(t, below, nil), below.cert},
 		"foreign":                {w.leaf(t, w.foreignInter, nil), w.foreignInter.cert},
 		"for clients": {w.leaf(t, w.intermediate, func(c *x509.Certificate) {

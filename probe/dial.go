@@ -37,7 +37,7 @@ func (p *Prober) dial(ctx context.Context, network string, addr netip.AddrPort, 
 		if end, ok := ctx.Deadline(); ok && end.Before(at) {
 			at = end
 		}
-		return dialNet(deadline{ctx, at}, network, addr)
+		return dialNet(deadline{ctx, at}, network, addr) //nolint:contextcheck // it is ctx, with a deadline
 	}
 	step, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -185,12 +185,16 @@ func TestCapOfALiveServer(t *testing.T) {
 	good := securely(t, mute)
 	synctest.Test(t, func(t *testing.T) {
 		var open, most, served atomic.Int32
+		queued := make(chan struct{}) // an address is forgotten when nobody waits for it
 		dial := switched(t, func(netip.Addr) func(net.Conn) {
 			return func(c net.Conn) {
+				b := make([]byte, 2048)
+				n, _ := c.Read(b)
+				<-queued
 				if served.Add(1) > limit {
 					time.Sleep(10 * lease)
 				}
-				good(c)
+				good(&replayed{c, b[:n]})
 			}
 		})
 		p := newProber(t, Config{PerAddress: limit, Dial: func(ctx context.Context, network string, a netip.AddrPort) (net.Conn, error) {
@@ -209,6 +213,8 @@ func TestCapOfALiveServer(t *testing.T) {
 				}
 			})
 		}
+		synctest.Wait()
+		close(queued)
 		all.Wait()
 		if most.Load() != limit {
 			t.Errorf("%d at once, want %d", most.Load(), limit)
