@@ -40,6 +40,8 @@ type Config struct {
 	Rate float64
 	// Rates are the rates of single servers, where they differ from Rate.
 	Rates map[netip.AddrPort]float64
+	// Operators name who runs a server, for people to tell servers apart.
+	Operators map[netip.AddrPort]string
 }
 
 // rate returns the cap for a server.
@@ -180,7 +182,7 @@ func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip
 		}
 		bad = append(bad, i)
 		silent = append(silent, s)
-		reasons = append(reasons, fmt.Sprintf("%s: %s", s, why[i]))
+		reasons = append(reasons, r.Describe(s)+": "+why[i])
 	}
 	if len(good) == 0 {
 		return silent, fmt.Errorf("no control name resolves (%s): check the resolver and the network, or name other controls with --control",
@@ -189,6 +191,14 @@ func (r *Resolver) Check(ctx context.Context, controls []string) (silent []netip
 	ordered := append(good, bad...)
 	r.order.Store(&ordered)
 	return silent, nil
+}
+
+// Describe names a server for people: its address, and who runs it where Config.Operators says so.
+func (r *Resolver) Describe(server netip.AddrPort) string {
+	if o := r.cfg.Operators[server]; o != "" {
+		return server.String() + " (" + o + ")"
+	}
+	return server.String()
 }
 
 // checkServer returns why no control name resolves at a server; empty when one does.

@@ -260,7 +260,7 @@ func (r *run) sighted(ctx context.Context) bool {
 		return false
 	}
 	for _, s := range silent {
-		r.Log.WarnContext(ctx, "resolver does not resolve the control names and is asked last", "server", s)
+		r.Log.WarnContext(ctx, "resolver does not resolve the control names and is asked last", "server", r.Resolver.Describe(s))
 	}
 	return true
 }
