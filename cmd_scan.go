@@ -175,7 +175,7 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	if kind == "dns" {
 		concurrency = set.concurrency // as many as the resolvers bear
 	}
-	resolver, err := dns.New(dns.Config{Servers: servers, Timeout: set.timeout, Concurrency: set.concurrency})
+	resolver, err := dns.New(set.asking(servers))
 	if err != nil {
 		return scan.Pipeline{}, err
 	}

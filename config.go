@@ -21,6 +21,7 @@ type configuration struct {
 	Domains    []exception            `key:"domains" doc:"The exceptions: what is said here of a name wins over its inventory. A name that stands in none is looked at as well."`
 	Ignore     []glob                 `key:"ignore" doc:"Names of an inventory or a list that are not looked at, only counted. A name on the command line is looked at all the same."`
 	Managers   map[string]managerData `key:"managers" doc:"Who answers for customers, by the name that manager refers to."`
+	Resolvers  []resolverData         `key:"resolvers" doc:"Ask these, the first one normally; default the nameserver lines of /etc/resolv.conf. --resolver takes the place of all of it."`
 	Probe      probeData              `key:"probe" doc:"How servers are asked."`
 	Thresholds thresholdData          `key:"thresholds" doc:"When a certificate that runs out is told: the smaller of the time left and the share of its lifetime."`
 
@@ -76,6 +77,12 @@ type managerData struct {
 	Mail word `key:"mail" doc:"The address for mail."`
 }
 
+type resolverData struct {
+	Address  resolverAddress `key:"address" need:"yes" alone:"yes" doc:"Where it is asked; port 53 where none is given."`
+	Operator word            `key:"operator" doc:"Who runs it, for people: messages about the resolver tell it."`
+	Rate     count           `key:"rate" doc:"Queries a second that it gets at most; default the key rate. --rate takes the place of it."`
+}
+
 type probeData struct {
 	PerAddress count  `key:"per_address" fallback:"32" doc:"The most probes of one address at a time, beside those that wait for a silent host."`
 	UserAgent  header `key:"user_agent" doc:"What we call ourselves in HTTP requests; default certscan, its version and where to read about it."`
@@ -94,10 +101,17 @@ type threshold struct {
 
 // values returns what the file says in place of an option's flag.
 func (c *configuration) values(o option) []value {
-	if o.name != "ours" {
+	var out []value
+	switch o.name {
+	case "resolver":
+		for _, r := range c.Resolvers {
+			out = append(out, r.Address.value)
+		}
+		return out
+	case "ours":
+	default:
 		return c.options[o.key()]
 	}
-	var out []value
 	for _, n := range c.Ours.Networks {
 		out = append(out, n.value)
 	}
@@ -140,6 +154,7 @@ func (c *configuration) check() faults {
 	found := c.Thresholds.check(c.policy())
 	found = append(found, c.checkManagers()...)
 	found = append(found, c.checkOrigins()...)
+	found = append(found, c.checkResolvers()...)
 	found = append(found, c.checkOptions()...)
 	first := map[string]place{}
 	for _, e := range c.Domains {
@@ -170,6 +185,19 @@ func (c *configuration) checkOptions() (found faults) {
 			bad, _ := errors.AsType[faults](err)
 			found = append(found, bad...)
 		}
+	}
+	return found
+}
+
+// checkResolvers holds that no resolver stands in the list twice: which rate would be its own?
+func (c *configuration) checkResolvers() (found faults) {
+	first := map[netip.AddrPort]place{}
+	for _, r := range c.Resolvers {
+		if at, known := first[r.Address.server]; known {
+			found = append(found, r.Address.at.fault("resolvers: %s stands in line %d already: take one of them out", r.Address.text, at.line))
+			continue
+		}
+		first[r.Address.server] = r.Address.at
 	}
 	return found
 }
@@ -271,13 +299,30 @@ func (o option) form() form {
 	case o.value == "PORT":
 		return (&port{}).form()
 	case o.value == "N":
-		return form{kind: "integer", says: "number", most: 100_000}
+		return form{kind: "integer", says: "number", most: numberMax}
 	case o.value == "DURATION":
 		return (&duration{}).form()
 	case len(words) > 1 && o.name != "ours":
 		return form{kind: "string", says: "word", words: words}
 	}
 	return form{kind: "string", says: "text: " + o.value}
+}
+
+// resolvers gives the settings what the file says of single resolvers. It counts where the file names those that are
+// asked, and a rate of theirs where neither flag nor environment gives one for all.
+func (c *configuration) resolvers(set *settings, servers, rate *setting) {
+	if servers == nil || !servers.fromFile() {
+		return
+	}
+	set.rates, set.operators = map[netip.AddrPort]float64{}, map[netip.AddrPort]string{}
+	for _, r := range c.Resolvers {
+		if r.Operator.given() {
+			set.operators[r.Address.server] = r.Operator.text
+		}
+		if r.Rate.given() && (rate.fromFile() || rate.origin == "default") {
+			set.rates[r.Address.server] = float64(r.Rate.number)
+		}
+	}
 }
 
 // fill fills a setting that neither flag nor environment gave from the file.

@@ -53,6 +53,10 @@ func sectionRows(t reflect.Type, path, shown string) []keyRow {
 			out = append(out, row)
 			continue
 		}
+		if i, ok := aloneIn(inner); ok {
+			alone, _ := reflect.TypeAssert[scalar](reflect.New(inner.Field(i).Type))
+			row.says += alone.form().says + ", or "
+		}
 		row.says += "section"
 		out = append(append(out, row), sectionRows(inner, join(path, f.key), row.key+suffix)...)
 	}
@@ -149,6 +153,11 @@ func schemaKeys(node map[string]any, path string) []string {
 	if properties, ok := node["properties"].(map[string]any); ok {
 		for key, of := range properties {
 			out = append(append(out, join(path, key)), schemaKeys(of.(map[string]any), join(path, key))...)
+		}
+	}
+	if either, ok := node["oneOf"].([]any); ok {
+		for _, one := range either {
+			out = append(out, schemaKeys(one.(map[string]any), path)...)
 		}
 	}
 	if items, ok := node["items"].(map[string]any); ok {

@@ -141,6 +141,7 @@ func (c *configuration) settings(given map[string]*setting) (settings, error) {
 	}
 	set, err := parse(given)
 	set.config = c
+	c.resolvers(&set, given["resolver"], given["rate"])
 	return set, err
 }
 

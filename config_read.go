@@ -195,6 +195,10 @@ func (r *reader) into(n ast.Node, to reflect.Value, path string) {
 			to.SetMapIndex(reflect.ValueOf(e.key), one)
 		}
 	default:
+		if i, ok := aloneIn(to.Type()); ok && !isMapping(n) {
+			r.into(n, to.Field(i), path)
+			return
+		}
 		r.object(n, to, path)
 	}
 }
@@ -310,6 +314,14 @@ func (r *reader) entries(n ast.Node, path string) []entry {
 	return out
 }
 
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
+
 // kindOf names a node for people.
 func kindOf(n ast.Node) string {
 	switch n.(type) {
@@ -364,6 +376,16 @@ func fieldsOf(section reflect.Type, path string) []field {
 		}
 	}
 	return out
+}
+
+// aloneIn returns the index of the field whose value may stand in place of the whole section.
+func aloneIn(section reflect.Type) (int, bool) {
+	for i := range section.NumField() {
+		if section.Field(i).Tag.Get("alone") != "" {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func keysOf(fields []field) []string {

@@ -57,6 +57,9 @@ func typeSchema(t reflect.Type, path string) schema {
 	if t.Kind() == reflect.Map {
 		return schema{"type": []string{"object", "null"}, "additionalProperties": typeSchema(t.Elem(), path)}
 	}
+	if i, ok := aloneIn(t); ok {
+		return schema{"oneOf": []schema{typeSchema(t.Field(i).Type, path), sectionSchema(t, path)}}
+	}
 	return sectionSchema(t, path)
 }
 

@@ -143,6 +143,21 @@ func (a *address) parse() error {
 
 func (*address) form() form { return form{kind: "string", says: "address: 203.0.113.7"} }
 
+// resolverAddress is where a resolver is asked.
+type resolverAddress struct {
+	value
+	server netip.AddrPort
+}
+
+func (a *resolverAddress) parse() (err error) {
+	a.server, err = server(a.text)
+	return err
+}
+
+func (*resolverAddress) form() form {
+	return form{kind: "string", says: "address or address:port: 127.0.0.1, [::1]:5353"}
+}
+
 // name is a domain name that can be scanned.
 type name struct {
 	value
@@ -254,7 +269,7 @@ func (c *count) parse() error {
 	return nil
 }
 
-func (*count) form() form { return form{kind: "integer", says: "number", least: 1, most: 100_000} }
+func (*count) form() form { return form{kind: "integer", says: "number", least: 1, most: numberMax} }
 
 // header is a text that can stand in a line of HTTP.
 type header struct{ value }

@@ -129,7 +129,6 @@ func listMessages() []string {
 
 // unlisted are the texts of errors that need no row of their own, and why.
 var unlisted = map[string]string{
-	"port 0":         "its caller says what is wanted",
 	"exit status %d": "an exit status is told by itself alone",
 	"write config: nothing says where home is: name a file, or - for standard output": "there is a home wherever a test runs, and root needs none",
 	"not YAML: the parser gave up (%v)":                                               "a panic of the parser; no text is known that makes one",

@@ -50,6 +50,7 @@ func mistakes() []failing {
 		{args: "a.test --control *.x.test", want: `--control "…": want a domain name that must resolve, or none`},
 		{args: "a.test --port 0", want: `--port "…": want a number from 1 to 65535`},
 		{args: "a.test --concurrency x", want: `--concurrency "…": want a number from 0 to 100000`},
+		{args: "a.test --rate 100001", want: `--rate "…": want a number from 0 to 100000`},
 		{args: "a.test --timeout 5", want: `--timeout "…": want a unit: …s for seconds, …ms for milliseconds`},
 		{args: "a.test --timeout soon", want: `--timeout "…": want a duration, such as 5s or 800ms`},
 		{args: "a.test --severity BAD", want: `--severity "…": want URGENT, WARN or OK, several by comma`},

@@ -55,6 +55,7 @@ var options = []option{
 	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
+	{"rate", "", text, "N", "0", everywhere, "queries a second that one resolver gets at most, 0 for no cap but a polite one at well-known public resolvers"},
 	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", reading, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
 	{"output", "o", text, "FILE", "", listing, "write records to FILE, put in place at the end; a device or FIFO streams"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
@@ -112,6 +113,9 @@ func (s *setting) Set(v string) error {
 	s.raw = append(s.raw, v)
 	return nil
 }
+
+// fromFile reports whether the configuration file gave the value.
+func (s *setting) fromFile() bool { return len(s.places) > 0 }
 
 func (s *setting) String() string { return strings.Join(s.raw, ",") }
 

@@ -90,6 +90,9 @@ func TestBadSettings(t *testing.T) {
 		{"timeout", "5", `--timeout "5": want a unit: 5s for seconds, 5ms for milliseconds`},
 		{"timeout", "-1s", `--timeout "-1s": want a duration, such as 5s or 800ms`},
 		{"concurrency", "-1", `--concurrency "-1": want a number from 0 to 100000`},
+		{"rate", "-1", `--rate "-1": want a number from 0 to 100000`},
+		{"rate", "100/s", `--rate "100/s": want a number from 0 to 100000`},
+		{"resolver", "127.0.0.1:0", `--resolver "127.0.0.1:0": want an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353`},
 		{"probe-all", "perhaps", `--probe-all "perhaps": want true or false`},
 		{"ca-file", "testdata/none.pem", `--ca-file: stat testdata/none.pem: no such file or directory`},
 		{"ca-file", "go.mod", `--ca-file go.mod: no certificate in it: PEM blocks "BEGIN CERTIFICATE" are wanted`},
@@ -147,7 +150,7 @@ func TestArrange(t *testing.T) {
 func TestSystemResolvers(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/resolv.conf"
-	conf := "# comment\nsearch corp.test\nnameserver 127.0.0.1\nnameserver ::1\nnameserver nonsense\noptions ndots:5\n"
+	conf := "# comment\nsearch corp.test\nnameserver 127.0.0.1\nnameserver ::1\nnameserver 127.0.0.1\nnameserver nonsense\noptions ndots:5\n"
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"certscan/dns"
 	"certscan/inventory"
 	"certscan/report"
 	"certscan/triage"
@@ -23,6 +25,9 @@ type settings struct {
 	files        []string
 	ours         []netip.Prefix
 	resolvers    []netip.AddrPort
+	rate         int                        // queries a second to each resolver, 0 for the default
+	rates        map[netip.AddrPort]float64 // of single ones; the file's
+	operators    map[netip.AddrPort]string  // who runs them, for people; the file's
 	controls     []string
 	roots        []*x509.Certificate
 	port         uint16
@@ -69,7 +74,7 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.words(get("http"), get("format"), get("progress")))
 	keep(s.severity(get("severity")))
 	keep(s.destination(get("output"), get("summary")))
-	keep(s.limits(get("timeout"), get("concurrency")))
+	keep(s.limits(get("timeout"), get("concurrency"), get("rate")))
 	for name, to := range map[string]*bool{
 		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
@@ -118,26 +123,33 @@ func (s *settings) servers(v *setting) error {
 	for _, text := range v.raw {
 		a, err := server(text)
 		if err != nil {
-			return v.bad(text, "an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353")
+			return v.bad(text, strings.TrimPrefix(err.Error(), "want "))
 		}
-		s.resolvers = append(s.resolvers, a)
+		if !slices.Contains(s.resolvers, a) { // it would get twice its rate
+			s.resolvers = append(s.resolvers, a)
+		}
 	}
 	return nil
 }
 
-// server reads an address with port 53 where it names none.
+var errServer = errors.New("want an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353")
+
+// server reads an address with port 53 where it names none; an error says what is wanted.
 func server(text string) (netip.AddrPort, error) {
 	if rest, ok := strings.CutPrefix(text, "localhost"); ok && (rest == "" || rest[0] == ':') {
 		text = "127.0.0.1" + rest
 	}
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		if ap.Port() == 0 {
-			return ap, errors.New("port 0")
+			return ap, errServer
 		}
 		return ap, nil
 	}
 	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
-	return netip.AddrPortFrom(a, 53), err
+	if err != nil {
+		return netip.AddrPort{}, errServer
+	}
+	return netip.AddrPortFrom(a, 53), nil
 }
 
 // control reads the control names; "none" among them leaves the question out.
@@ -225,7 +237,10 @@ func (s *settings) severity(v *setting) error {
 	return nil
 }
 
-func (s *settings) limits(timeout, concurrency *setting) error {
+// numberMax is the most that a flag with N takes.
+const numberMax = 100_000
+
+func (s *settings) limits(timeout, concurrency, rate *setting) error {
 	d, err := parseDuration(timeout.String())
 	if err != nil {
 		if n, bad := strconv.Atoi(timeout.String()); bad == nil && n > 0 {
@@ -234,8 +249,18 @@ func (s *settings) limits(timeout, concurrency *setting) error {
 		return timeout.bad(timeout.String(), "a duration, such as 5s or 800ms")
 	}
 	s.timeout = d
-	s.concurrency, err = concurrency.number(0, 100_000)
-	return err
+	var bad error
+	s.concurrency, err = concurrency.number(0, numberMax)
+	s.rate, bad = rate.number(0, numberMax)
+	return cmp.Or(err, bad)
+}
+
+// asking says how the servers are asked.
+func (s *settings) asking(servers []netip.AddrPort) dns.Config {
+	return dns.Config{
+		Servers: servers, Timeout: s.timeout, Concurrency: s.concurrency,
+		Rate: float64(s.rate), Rates: s.rates, Operators: s.operators,
+	}
 }
 
 // systemResolvers returns the nameserver lines of resolv.conf, and nothing else of it.
@@ -252,7 +277,7 @@ func systemResolvers(path string) ([]netip.AddrPort, error) {
 		if len(fields) < 2 || fields[0] != "nameserver" {
 			continue
 		}
-		if a, err := server(fields[1]); err == nil {
+		if a, err := server(fields[1]); err == nil && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}

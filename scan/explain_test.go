@@ -23,7 +23,7 @@ func TestExplain(t *testing.T) {
 	p := Pipeline{Networks: dns.NewNetworks([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, false)}
 	domain, www := parkedAnswer("example.com"), parkedAnswer("www.example.com")
 	owner := p.Networks.Judge(&domain)
-	r := p.Policy.Judge(triage.Facts{
+	r := p.Policy.Judge(&triage.Facts{
 		Domain: inventory.Domain{Name: "example.com"}, DNS: &domain, Owner: &owner,
 		Names: []triage.NameFacts{{Name: www.Name, DNS: www, Owner: p.Networks.Judge(&www)}},
 	}, time.Unix(1, 0).UTC())
