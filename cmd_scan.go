@@ -206,7 +206,7 @@ const usualConcurrency = 2048
 // for the DNS and what else a program has open.
 func connections(sockets int) int {
 	const usual, spare = 4000, 64
-	return max(1, min(usual, openFilesMax()-spare-sockets))
+	return max(1, min(usual, max(openFilesMax()-spare-sockets, openFilesMax()/4)))
 }
 
 // runID names a run: when it began, and something that no other run has.

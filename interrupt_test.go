@@ -143,7 +143,7 @@ func TestInterruptUnreadOutput(t *testing.T) {
 	if err := i.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	i.asked(t, "d500.example.test")
+	i.asked(t, "d200.example.test")
 	i.press(t)
 }
 
