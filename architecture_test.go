@@ -35,6 +35,7 @@ var onlyIn = map[string][]string{
 	"github.com/olekukonko":           {"report"},
 	"github.com/schollz":              {"report"},
 	"golang.org/x/crypto":             {"probe"},
+	"golang.org/x/sys":                {"dns"},
 	"golang.org/x/net/idna":           {"inventory"},
 	"golang.org/x/text":               {"inventory"},
 	"net/http":                        {"probe", "fixtures", "fixtures/demo"},

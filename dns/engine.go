@@ -58,7 +58,7 @@ func newEngine(ctx context.Context, cfg *Config, order func() []int) *engine {
 	}
 	e.hungry.L = &e.mu
 	for i, s := range cfg.Servers {
-		u := &upstream{e: e, index: i, server: s, pace: newPace(cfg.rate(s), 0)}
+		u := &upstream{e: e, index: i, server: s, pace: newPace(cfg.rate(s))}
 		u.work.L = &e.mu
 		e.servers = append(e.servers, u)
 	}

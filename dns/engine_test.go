@@ -340,14 +340,14 @@ func (m *mirror) Close() error { m.once.Do(func() { close(m.closed) }); return n
 
 func (m *mirror) SetWriteDeadline(time.Time) error { return nil }
 
-func mirrored(t testing.TB) *Resolver {
-	t.Helper()
+func mirrored(tb testing.TB) *Resolver {
+	tb.Helper()
 	r, err := New(Config{
 		Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")},
 		Dial:    func(context.Context, string, netip.AddrPort) (net.Conn, error) { return newMirror(), nil },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

@@ -60,8 +60,8 @@ type pace struct {
 	slowed  instant // when the rate was last made smaller
 }
 
-func newPace(ceiling float64, now instant) pace {
-	p := pace{window: windowFirst, threshold: windowMax, ceiling: ceiling, rate: ceiling, filled: now, spellBegan: now}
+func newPace(ceiling float64) pace {
+	p := pace{window: windowFirst, threshold: windowMax, ceiling: ceiling, rate: ceiling}
 	p.tokens = p.burst()
 	return p
 }

@@ -64,7 +64,7 @@ func drive(p *pace, s *path, now *instant, d time.Duration) int {
 // TestPaceFillsALongPath holds that a server far away is used fully within some round trips.
 func TestPaceFillsALongPath(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(0, 0), instant(0)
+	p, now := newPace(0), instant(0)
 	s := &path{rtt: 50 * time.Millisecond, rate: 100_000, queue: 5000}
 	if got := drive(&p, s, &now, 500*time.Millisecond); got < 15_000 || s.lost > 0 {
 		t.Errorf("%d answers in half a second, %d lost; window %.0f", got, s.lost, p.window)
@@ -75,7 +75,7 @@ func TestPaceFillsALongPath(t *testing.T) {
 // room for 270 are what a resolver with default settings has.
 func TestPaceSparesASlowServer(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(0, 0), instant(0)
+	p, now := newPace(0), instant(0)
 	s := &path{rtt: 200 * time.Microsecond, rate: 30_000, queue: 270}
 	got := drive(&p, s, &now, 2*time.Second)
 	if got < 50_000 {
@@ -89,7 +89,7 @@ func TestPaceSparesASlowServer(t *testing.T) {
 // TestPaceYieldsAndRecovers holds that the window follows what the path bears, down and up again.
 func TestPaceYieldsAndRecovers(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(0, 0), instant(0)
+	p, now := newPace(0), instant(0)
 	s := &path{rtt: 20 * time.Millisecond, rate: 200_000, queue: 4000}
 	drive(&p, s, &now, time.Second)
 	wide := p.window
@@ -113,7 +113,7 @@ func TestPaceYieldsAndRecovers(t *testing.T) {
 // TestPaceRate holds that a rate is kept, bursts and all, and that nothing is held back without need.
 func TestPaceRate(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(100, 0), instant(0)
+	p, now := newPace(100), instant(0)
 	s := &path{rtt: time.Millisecond, rate: 1e6, queue: 1e6}
 	if got := drive(&p, s, &now, 10*time.Second); got < 980 || got > 1010 {
 		t.Errorf("%d answers in 10 s at 100 a second", got)
@@ -127,7 +127,7 @@ func TestPaceRate(t *testing.T) {
 // round trip.
 func TestPaceSlowsDown(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(0, 0), instant(0)
+	p, now := newPace(0), instant(0)
 	s := &path{rtt: time.Millisecond, rate: 500, queue: 2}
 	drive(&p, s, &now, 10*time.Second)
 	s.lost = 0

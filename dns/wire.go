@@ -3,6 +3,7 @@ package dns
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 
 	mdns "github.com/miekg/dns"
@@ -214,13 +215,8 @@ func (g *glance) answer(q *query, c *chain) bool {
 
 // extend adds a CNAME's target; false where the chain comes back to a name.
 func (c *chain) extend(first, target string) bool {
-	if target == first {
+	if target == first || slices.Contains(c.names, target) {
 		return false
-	}
-	for _, n := range c.names {
-		if n == target {
-			return false
-		}
 	}
 	c.names = append(c.names, target)
 	return true

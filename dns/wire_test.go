@@ -33,8 +33,8 @@ func describe(m message) string {
 }
 
 // reply packs a reply to q; sections are split by "--".
-func reply(t testing.TB, q query, edit func(*mdns.Msg), records ...string) []byte {
-	t.Helper()
+func reply(tb testing.TB, q query, edit func(*mdns.Msg), records ...string) []byte {
+	tb.Helper()
 	m := new(mdns.Msg).SetQuestion(mdns.Fqdn(q.name), q.qtype)
 	m.Response, m.RecursionAvailable, m.Compress = true, true, true
 	sections := []*[]mdns.RR{&m.Answer, &m.Ns, &m.Extra}
@@ -45,7 +45,7 @@ func reply(t testing.TB, q query, edit func(*mdns.Msg), records ...string) []byt
 		}
 		rr, err := mdns.NewRR(text)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		*sections[0] = append(*sections[0], rr)
 	}
@@ -54,7 +54,7 @@ func reply(t testing.TB, q query, edit func(*mdns.Msg), records ...string) []byt
 	}
 	wire, err := m.Pack()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return wire
 }
