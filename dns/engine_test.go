@@ -378,7 +378,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // it counts the allo
 		runtime.ReadMemStats(&after)
 		return after.Mallocs - before.Mallocs
 	}
-	if got := float64(count()) / n; got > 2.75 { // one is of the public-suffix list
+	if got := float64(count()) / n; got > 4 { // three, one of them the public-suffix list's; one a query would be five
 		t.Errorf("%.2f allocations a name of two queries", got)
 	}
 }
