@@ -253,6 +253,21 @@ func (v *visit) config(s *session) *tls.Config {
 	return c
 }
 
+// cipherNames holds the names of TLS 1.3's suites, which nearly every server selects: the library writes a list of all
+// each time that it is asked for one.
+var cipherNames = map[uint16]string{
+	tls.TLS_AES_128_GCM_SHA256:       "TLS_AES_128_GCM_SHA256",
+	tls.TLS_AES_256_GCM_SHA384:       "TLS_AES_256_GCM_SHA384",
+	tls.TLS_CHACHA20_POLY1305_SHA256: "TLS_CHACHA20_POLY1305_SHA256",
+}
+
+func cipherName(id uint16) string {
+	if name, ok := cipherNames[id]; ok {
+		return name
+	}
+	return tls.CipherSuiteName(id)
+}
+
 // handshake describes what the session showed, its chain judged; nil where no certificate was seen.
 func (p *Prober) handshake(s *session, t Target) *Handshake {
 	if s == nil || s.seen == nil || len(s.seen.PeerCertificates) == 0 {
@@ -262,7 +277,7 @@ func (p *Prober) handshake(s *session, t Target) *Handshake {
 	c := p.chains.look(sent, p.config.Now())
 	return &Handshake{
 		Version:     tls.VersionName(s.seen.Version),
-		Cipher:      tls.CipherSuiteName(s.seen.CipherSuite),
+		Cipher:      cipherName(s.seen.CipherSuite),
 		ALPN:        s.seen.NegotiatedProtocol,
 		Chain:       c.certs,
 		NameMatches: sent[0].VerifyHostname(t.Name) == nil,

@@ -21,11 +21,8 @@ const deferredMax = 10_000
 //	                                                 ▲                   │
 //	                                                 └── a second look ◀─┘ of what failed and may have been our own doing
 type look struct {
-	answer *dns.Answer // nil where the DNS was not asked
-	// Room for what facts point to.
-	ownAnswer dns.Answer
-	ownOwner  dns.Ownership
-
+	answer   *dns.Answer   // nil where the DNS was not asked
+	owner    dns.Ownership // what facts.Owner points to
 	began    time.Time
 	facts    triage.Facts
 	failed   *triage.Facts // of a panic; it takes the place of facts
@@ -80,8 +77,8 @@ func (r *run) begin(ctx context.Context, l *look, j *job) {
 		case l.answer == nil:
 			r.cut(f)
 		default:
-			l.ownOwner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
-			f.DNS, f.Owner = l.answer, &l.ownOwner
+			l.owner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
+			f.DNS, f.Owner = l.answer, &l.owner
 			if r.Prober != nil {
 				l.targets, l.missing = r.aims(ctx, f)
 			}

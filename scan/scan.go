@@ -114,7 +114,9 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 			}
 		})
 	}
-	var judged look // of names for which judging is all: one after the other
+	// Of names for which judging is all, one after the other:
+	var judged look
+	var answer dns.Answer
 	p.Resolver.Resolve(ctx, r.questions(ctx, domains), func(a dns.Answer) {
 		j := r.land(a.ID)
 		if p.Prober != nil || j.waits() {
@@ -122,8 +124,8 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 			r.ready <- j
 			return
 		}
-		judged = look{ownAnswer: a, began: j.began}
-		judged.answer = &judged.ownAnswer
+		answer = a
+		judged = look{answer: &answer, began: j.began}
 		r.looks.Add(1)
 		r.finish(ctx, &judged, &j)
 	})
