@@ -16,6 +16,9 @@ const (
 	// the round trip where that is more: of a server that answers 30,000 queries a second some 120 wait then.
 	queueMax    = 4 * time.Millisecond
 	queueSample = 32 // replies of which the fastest tells that delay
+	// windowNear is how far the window opens at least before it is bound to what the way holds: four times as many
+	// queries as are answered in the time of the fastest reply. More would only wait, here or there, and take memory.
+	windowNear = 1024
 
 	spell       = 100 * time.Millisecond
 	learned     = 16                     // replies before retry times follow the round trip
@@ -125,7 +128,7 @@ func (p *pace) grow() {
 	} else {
 		p.window += 4 / p.window
 	}
-	p.window = min(p.window, windowMax)
+	p.window = min(p.window, windowMax, windowNear+4*p.delivered*p.base.Seconds())
 }
 
 // passTime ends a spell when it is time. A server that was slowed down for is asked faster again, where nothing got lost.

@@ -86,6 +86,18 @@ func TestPaceSparesASlowServer(t *testing.T) {
 	}
 }
 
+// TestPaceKeepsNoMoreThanTheWayHolds holds that a server near by, which answers whatever comes at once, is not given
+// ever more queries to keep: they would wait, and take memory.
+func TestPaceKeepsNoMoreThanTheWayHolds(t *testing.T) {
+	t.Parallel()
+	p, now := newPace(0), instant(0)
+	s := &path{rtt: 300 * time.Microsecond, rate: 1e6, queue: 1e6}
+	drive(&p, s, &now, time.Second)
+	if most := windowNear + 8*1e6*s.rtt.Seconds(); p.window > most {
+		t.Errorf("window %.0f after a second, %.0f is plenty", p.window, most)
+	}
+}
+
 // TestPaceYieldsAndRecovers holds that the window follows what the path bears, down and up again.
 func TestPaceYieldsAndRecovers(t *testing.T) {
 	t.Parallel()
