@@ -34,7 +34,7 @@ type streams struct {
 
 func main() {
 	// SIGTERM is what a service manager sends. The first signal ends the run with what was done; the second kills.
-	keepHeadroom()
+	tuneCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args, streams{os.Stdin, os.Stdout, os.Stderr, os.LookupEnv}))

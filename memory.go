@@ -8,21 +8,22 @@ import (
 )
 
 const (
-	// headroom is how much garbage may gather before it is collected. The runtime's own measure is as much as there is
-	// of live memory, which makes a long list cost twice its notes, and thousands of waiting handshakes twice their stacks.
-	headroom = 16 << 20
+	// heapGoal is how large the heap may become before garbage is collected. The runtime's own goal is twice what is
+	// alive, which makes a long list cost twice its notes, and thousands of waiting handshakes twice their stacks.
+	heapGoal = 26 << 20
+	roomMin  = 8 << 20 // for garbage, where nearly all of that is alive
 	// The bounds of the runtime's dial: below the first a large heap would be searched all the time.
 	gcPercentMin, gcPercentMax = 50, 400
 )
 
-// collector keeps the room for garbage constant, whatever is alive. A user's GOGC or GOMEMLIMIT goes before it.
+// collector keeps the size of the heap the same, whatever of it is alive. A user's GOGC or GOMEMLIMIT goes before it.
 type collector struct {
-	sample  []metrics.Sample
+	sample  []metrics.Sample // live heap, stacks
 	percent int
 }
 
-// keepHeadroom begins to tune the garbage collector, after each of its rounds.
-func keepHeadroom() {
+// tuneCollector begins to tune the garbage collector, after each of its rounds.
+func tuneCollector() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
@@ -42,23 +43,26 @@ func (c *collector) await() {
 	}, c)
 }
 
-// tune sets the share of the live memory that makes the headroom.
 func (c *collector) tune() {
 	metrics.Read(c.sample)
-	live := uint64(0)
-	for _, s := range c.sample {
+	var size [2]uint64
+	for i, s := range c.sample {
 		if s.Value.Kind() == metrics.KindUint64 {
-			live += s.Value.Uint64()
+			size[i] = s.Value.Uint64()
 		}
 	}
-	percent := percentFor(live)
-	if change := percent - c.percent; change*10 > c.percent || -change*10 > c.percent {
+	percent := gcPercent(size[0], size[1])
+	if change := percent - c.percent; change*20 > c.percent || -change*20 > c.percent {
 		debug.SetGCPercent(percent)
 		c.percent = percent
 	}
 }
 
-// percentFor is the headroom in per cent of what is alive, within the bounds.
-func percentFor(live uint64) int {
-	return int(min(max(headroom*100/max(live, 1), gcPercentMin), gcPercentMax))
+// gcPercent is the dial's number for so much live heap and stacks: the room for garbage as a share of both.
+func gcPercent(live, stacks uint64) int {
+	room := uint64(roomMin)
+	if live < heapGoal-roomMin {
+		room = heapGoal - live
+	}
+	return int(min(max(room*100/max(live+stacks, 1), gcPercentMin), gcPercentMax))
 }

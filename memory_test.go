@@ -7,20 +7,23 @@ import (
 	"time"
 )
 
-func TestHeadroomInPercent(t *testing.T) {
+func TestGCPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 200, 16 << 20: 100, 24 << 20: 66, 64 << 20: 50, 8 << 30: 50} {
-		if got := percentFor(live); got != want {
-			t.Errorf("%d MiB alive: %d%%, want %d%%", live>>20, got, want)
+	for _, c := range []struct {
+		live, stacks uint64 // MiB
+		want         int
+	}{{0, 0, 400}, {1, 0, 400}, {10, 0, 160}, {10, 6, 100}, {13, 0, 100}, {16, 0, 62}, {18, 0, 50}, {20, 10, 50}, {8 << 10, 0, 50}} {
+		if got := gcPercent(c.live<<20, c.stacks<<20); got != c.want {
+			t.Errorf("%d MiB alive, %d MiB of stacks: %d%%, want %d%%", c.live, c.stacks, got, c.want)
 		}
 	}
 }
 
-// TestHeadroomFollowsTheHeap holds that the collector's dial is turned as memory comes and goes.
-func TestHeadroomFollowsTheHeap(t *testing.T) {
+// TestCollectorFollowsTheHeap holds that the collector's dial is turned as memory comes and goes.
+func TestCollectorFollowsTheHeap(t *testing.T) {
 	t.Setenv("GOGC", "") // what is set from outside goes before
 	t.Setenv("GOMEMLIMIT", "")
-	keepHeadroom()
+	tuneCollector()
 	percent := func() uint64 {
 		s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 		metrics.Read(s)
