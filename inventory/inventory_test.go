@@ -41,6 +41,8 @@ func TestParse(t *testing.T) {
 		{in: "localhost", name: "localhost", invalid: "one label"},
 		{in: "203.0.113.7", name: "203.0.113.7", invalid: "an address, not a name"},
 		{in: "[2001:db8::1]", name: "[2001:db8::1]", invalid: "an address, not a name"},
+		{in: "[2001:db8::1]:443", name: "2001:db8::1", invalid: "an address, not a name"},
+		{in: "https://[2001:db8::1]:8443/", name: "2001:db8::1", invalid: "an address, not a name"},
 		{in: "a..example.com", name: "a..example.com", invalid: "empty label"},
 		{in: ".example.com", name: ".example.com", invalid: "empty label"},
 		{in: "co.uk", name: "co.uk", invalid: "public suffix"},

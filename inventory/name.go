@@ -182,6 +182,9 @@ func (d *Domain) splitPort(host string) (string, error) {
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return host, nil // canonical says what is wrong with it
 	}
+	if ap, err := netip.ParseAddrPort(host); err == nil && ap.Addr().Is6() {
+		return ap.Addr().String(), nil // likewise
+	}
 	name, port, ok := strings.Cut(host, ":")
 	if !ok {
 		return host, nil

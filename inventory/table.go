@@ -46,7 +46,7 @@ func (t *table) line(text string, line int) bool {
 	if t.comma == 0 {
 		return t.plain(text, line)
 	}
-	if t.quoted(text, false) {
+	if open, _ := t.quoted(text, false); open {
 		t.open, t.first, t.bytes = append(t.open, text), line, len(text)
 		return true
 	}
@@ -62,10 +62,11 @@ func blank(text string) bool {
 func (t *table) goOn(text string) bool {
 	t.open = append(t.open, text)
 	t.bytes += len(text) + 1
+	open, again := t.quoted(text, true)
 	switch {
-	case t.bytes > lineBytesMax || len(t.open) > rowLinesMax:
+	case t.bytes > lineBytesMax || len(t.open) > rowLinesMax || again:
 		return t.giveUp()
-	case t.quoted(text, true):
+	case open:
 		return true
 	}
 	row := strings.Join(t.open, "\n")
@@ -74,9 +75,10 @@ func (t *table) goOn(text string) bool {
 }
 
 // quoted reports whether a quote is open at the end of the line, where open says whether one was at its beginning. A
-// quote opens at the beginning of a cell and closes at its end; any other stands for itself.
-func (t *table) quoted(text string, open bool) bool {
-	start := !open
+// quote opens at the beginning of a cell and closes at its end; any other stands for itself. Again is whether one that was
+// open at the beginning opens once more, as a cell does: it did not close, and this is a row of its own.
+func (t *table) quoted(text string, open bool) (still, again bool) {
+	start, carried := !open, open
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
@@ -84,6 +86,8 @@ func (t *table) quoted(text string, open bool) bool {
 			i++
 		case open && c == '"':
 			open = i+1 < len(text) && rune(text[i+1]) != t.comma
+			again = again || open && carried && (i == 0 || rune(text[i-1]) == t.comma)
+			carried = carried && open
 		case open:
 		case start && c == '"':
 			open, start = true, false
@@ -91,7 +95,7 @@ func (t *table) quoted(text string, open bool) bool {
 			start = rune(c) == t.comma || start && c == ' '
 		}
 	}
-	return open
+	return open, again
 }
 
 // end reads what is left of a row whose quote never closed.

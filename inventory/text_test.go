@@ -46,6 +46,33 @@ func TestQuoteThatClosesFarAway(t *testing.T) {
 	}
 }
 
+// TestQuoteThatTheNextRowCloses holds that a row whose quote is open does not take in the next one, which has quotes of its
+// own, and that line breaks in cells stay what they are.
+func TestQuoteThatTheNextRowCloses(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]string{
+		"domain,owner,tags\n\"a.example\",\"open,x\n\"b.example\",\"B\",\"\"\nc.example,C,\n":     "a.example= b.example=B c.example=C 1 bad",
+		"domain,owner,tags\na.example,\"open,x\nb.example,\"B\",\nc.example,C,\n":                 "a.example= b.example=B c.example=C 1 bad",
+		"domain,owner\n\"a.example\",\"open\nx.example,y\n\"b.example\",\"B\"\n":                  "a.example= x.example=y b.example=B 1 bad",
+		"domain,owner\na.example,\"said \"\"x\"\"\n\"\"y\"\", \"\"z\"\"\n\"\nb.example,B\n":       "a.example=said \"x\"\n\"y\", \"z\" b.example=B 0 bad",
+		"domain,owner\n\"a.example\",\"two\nlines of 5\" pipe\",\"z\"\nb.example,\"B \"x\" C\"\n": "a.example=two\nlines of 5\" pipe b.example=B \"x\" C 0 bad",
+	} {
+		var got strings.Builder
+		bad := 0
+		for d, err := range Read(strings.NewReader(list), "x.csv") {
+			if err != nil {
+				bad++
+				continue
+			}
+			fmt.Fprintf(&got, "%s=%s ", d.Name, d.Owner)
+		}
+		fmt.Fprintf(&got, "%d bad", bad)
+		if got.String() != want {
+			t.Errorf("%q\n got %q\nwant %q", list, got.String(), want)
+		}
+	}
+}
+
 // TestMostlyWindows1251 holds that each line is decoded for itself, and that what has no meaning there is no name that could be scanned.
 func TestMostlyWindows1251(t *testing.T) {
 	t.Parallel()

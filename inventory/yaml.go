@@ -18,7 +18,7 @@ func parseYAML(content []byte) (file *ast.File, line int, err error) {
 			line, err = 1, fmt.Errorf("not YAML: the parser gave up (%v)", v)
 		}
 	}()
-	file, err = parser.ParseBytes(content, 0)
+	file, err = parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey()) // fields tells what is said twice
 	if bad, ok := errors.AsType[yaml.Error](err); ok {
 		line = 1
 		if t := bad.GetToken(); t != nil && t.Position != nil {

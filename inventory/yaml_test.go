@@ -132,3 +132,60 @@ func BenchmarkYAML(b *testing.B) {
 		})
 	}
 }
+
+// TestYAMLUpToTheMistake holds that the entries in front of a mistake are read, however the list is written.
+func TestYAMLUpToTheMistake(t *testing.T) {
+	t.Parallel()
+	const n = 2000
+	for name, list := range map[string][3]string{
+		"dashes":         {"", "- d%d.example\n", "- \"open.example\n- last.example\n"},
+		"domains":        {"domains:\n", "  - domain: d%d.example\n    owner: x\n", "  - domain: open.example\n    owner: \"x\n"},
+		"tab":            {"", "- d%d.example\n", "- domain: open.example\n\towner: x\n"},
+		"brackets":       {"[\n", "{domain: d%d.example, owner: x},\n", "{domain: open.example, owner: 'x},\n"},
+		"one line":       {"  [", "d%d.example, ", "'open.example, last.example]"},
+		"too deep":       {"", "- d%d.example\n", "- " + strings.Repeat("[", yamlDepthMax+1) + "\n"},
+		"too long":       {"", "- d%d.example\n", "- " + strings.Repeat("x", lineBytesMax+1) + "\n"},
+		"too many names": {"[", "d%d.example,\n", "{" + strings.Repeat("a:\n", yamlEntryColonsMax+1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b strings.Builder
+			b.WriteString(list[0])
+			for i := range n {
+				fmt.Fprintf(&b, list[1], i)
+			}
+			b.WriteString(list[2])
+			names, failed := 0, error(nil)
+			for d, err := range Read(strings.NewReader(b.String()), "x.yaml") {
+				if failed = err; err == nil && d.Name == fmt.Sprintf("d%d.example", names) {
+					names++
+				}
+			}
+			if names != n || failed == nil {
+				t.Errorf("%d names, then %v", names, failed)
+			}
+		})
+	}
+}
+
+// TestYAMLCommentFirst holds that a comment in front of the first entry does not make one thing of the list.
+func TestYAMLCommentFirst(t *testing.T) {
+	t.Parallel()
+	list := "  # ours\n\ndomains:\n  # those in the north\n" + strings.Repeat("  - {domain: a.example, owner: \"[x\"}\n", 3000)
+	if got := collectSeq(t, Read(strings.NewReader(list), "x.yaml")); len(got) != 3000 || got[2999].Source != "x.yaml:3004" {
+		t.Errorf("%d names", len(got))
+	}
+}
+
+// TestYAMLSaidTwice holds that a key said twice costs its second value, not the list.
+func TestYAMLSaidTwice(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	for d, err := range Read(strings.NewReader("- domain: a.example\n  domain: b.example\n- c.example\n"), "x.yaml") {
+		got.WriteString(transcript(d, err))
+	}
+	want := "name  x.yaml:1: a.example\nbad   x.yaml:1: \"domain is said twice; the name is kept without it\"\nname  x.yaml:3: c.example\n"
+	if strings.ReplaceAll(got.String(), "\"", "") != strings.ReplaceAll(want, "\"", "") {
+		t.Errorf("got %s\nwant %s", got.String(), want)
+	}
+}

@@ -1,10 +1,14 @@
 package inventory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Limits of one entry of a YAML list. The parser takes longer than in proportion over many keys, values or levels in one
@@ -40,28 +44,35 @@ type yamlText struct {
 	part    []byte // what is parsed next
 	first   int    // lines before it
 	blanks  int    // blank lines behind it
+	starts  []start
 	entry   yamlWeight
 	flow    yamlFlow
 	object  *yamlObject // the document is one
 	section yamlWeight  // of all its keys but domains
 }
 
+// start is where an entry begins that stands in the part behind others: its place there, and its line in the file.
+type start struct{ at, line int }
+
 // readYAML reads YAML: a list of names and entries, an object with a list named domains, or several such documents.
 func (l *list) readYAML() {
 	y := &yamlText{list: l, in: lines{r: l.text}}
 	for !l.done {
 		text, err := y.in.next()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			y.end()
 			return
-		case err != nil:
-		case y.in.cut:
+		}
+		if err == nil && y.in.cut {
 			err = fmt.Errorf("a line of more than %d bytes: write one entry a line", lineBytesMax)
-		default:
+		}
+		if err != nil { // what came before is whole
+			y.starts = append(y.starts, start{len(y.part), y.in.n})
+		} else {
 			err = y.line(text)
 		}
 		if err != nil {
+			y.salvage(y.in.n)
 			l.fail(y.in.n, err)
 		}
 	}
@@ -73,7 +84,7 @@ func (y *yamlText) line(text string) error {
 	rest := strings.TrimRight(text[indent:], " \t")
 	dash := rest == "-" || strings.HasPrefix(rest, "- ")
 	switch {
-	case rest == "" || text[0] == '#': // a comment in the first column stands between things
+	case rest == "" || text[0] == '#' || rest[0] == '#' && y.waits(): // a comment that stands between things
 		y.blanks++
 		return nil
 	case y.mark(text):
@@ -95,6 +106,12 @@ func (y *yamlText) line(text string) error {
 		return y.add(text, &y.section)
 	}
 	return y.add(text, &y.entry)
+}
+
+// waits reports whether the first entry, or anything at all, is still to come: a comment is no part of it then, however far
+// it is indented.
+func (y *yamlText) waits() bool {
+	return y.shape == shapeNothing || y.shape == shapeItems && y.indent < 0
 }
 
 // mark takes what stands between documents, and reports whether the line was that.
@@ -133,12 +150,13 @@ func (y *yamlText) begin(text string, indent int, dash bool) error {
 // item begins an entry with a dash.
 func (y *yamlText) item(text string, indent int) error {
 	if y.indent < 0 { // the line domains: alone stands in the part
-		y.part, y.indent, y.object.listed = y.part[:0], indent, true
+		y.part, y.starts, y.indent, y.object.listed = y.part[:0], y.starts[:0], indent, true
 	}
 	if len(y.part) >= yamlPartBytes {
 		y.flush()
 	}
 	y.entry = yamlWeight{}
+	y.starts = append(y.starts, start{len(y.part), y.in.n})
 	return y.add(text, &y.entry)
 }
 
@@ -182,9 +200,40 @@ func (y *yamlText) flush() {
 	}
 	file, line, err := parseYAML(part)
 	if err != nil {
+		y.part = part
+		y.salvage(y.first + line)
 		y.fail(y.first+line, err)
 		return
 	}
+	y.starts = y.starts[:0]
+	y.yieldAll(file)
+}
+
+// salvageTries is how many beginnings of a part are tried: a parser may see a mistake only lines behind it.
+const salvageTries = 8
+
+// salvage yields the entries of the part that are complete before the line on which the list ends with an error.
+func (y *yamlText) salvage(line int) {
+	tries := 0
+	for i := len(y.starts) - 1; i >= 0 && tries < salvageTries; i-- {
+		s := y.starts[i]
+		if s.at == 0 || s.line > line {
+			continue
+		}
+		tries++
+		part := y.part[:s.at]
+		if bytes.TrimLeft(part, " ")[0] == '[' {
+			part = append(slices.Clone(part), "]\n"...)
+		}
+		if file, _, err := parseYAML(part); err == nil {
+			y.yieldAll(file)
+			return
+		}
+	}
+}
+
+// yieldAll yields what stands in a part.
+func (y *yamlText) yieldAll(file *ast.File) {
 	at := &yamlList{list: y.list, first: y.first}
 	for _, doc := range file.Docs {
 		if doc.Body == nil {
@@ -305,6 +354,7 @@ func (y *yamlText) brackets(text string) error {
 			}
 			y.part = y.part[:len(y.part)-1] // the line goes on
 			from, y.entry = i+1, yamlWeight{}
+			y.starts = append(y.starts, start{len(y.part), y.in.n})
 			if len(y.part) >= yamlPartBytes {
 				y.part = append(y.part, "]\n"...)
 				y.flush()
