@@ -43,13 +43,21 @@ func configCommand(s streams) *cli.Command {
 				Action: func(*cli.Context) error {
 					text, err := configSchema()
 					if err == nil {
-						_, err = s.out.Write(text)
+						err = writeOut(s.out, text)
 					}
 					return err
 				},
 			},
 		},
 	}
+}
+
+// writeOut writes a whole text to standard output.
+func writeOut(w io.Writer, text []byte) error {
+	if _, err := w.Write(text); err != nil {
+		return unprinted(err)
+	}
+	return nil
 }
 
 func atMostOne(arguments []string) error {
@@ -83,8 +91,7 @@ func initConfig(s streams, arguments []string) error {
 	case "":
 		return errors.New("write config: nothing says where home is: name a file, or - for standard output")
 	case "-":
-		_, err := s.out.Write(configTemplate)
-		return err
+		return writeOut(s.out, configTemplate)
 	}
 	if err := writeNew(file, configTemplate); err != nil {
 		return err

@@ -30,7 +30,7 @@ func explainCommand(s streams) *cli.Command {
 			summary, err := pipeline.Run(c.Context, in.domains(), func(r triage.Result) error {
 				meta.Counts.Add(r.Severity)
 				if err := report.Explain(s.out, pipeline.Explain(r), width(s.out)); err != nil {
-					return unwritten("standard output", err)
+					return unprinted(err)
 				}
 				return nil
 			})

@@ -50,6 +50,9 @@ func runInventory(ctx context.Context, s streams, set settings, arguments []stri
 		}
 	}
 	if err := report.WriteInventory(stdout, set.outputFormat(s.out), entries, width(s.out)); err != nil {
+		if stdout.failure() != nil {
+			err = unprinted(err)
+		}
 		return err
 	}
 	_, err := fmt.Fprintf(stderr, "certscan: %d names, %d conflicts, %d bad lines, %d lines of names that were read before\n",

@@ -31,7 +31,7 @@ func versionCommand(s streams) *cli.Command {
 		Name: "version", Usage: "the version, and what it was built with",
 		Action: func(*cli.Context) error {
 			if _, err := fmt.Fprintf(s.out, "certscan %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH); err != nil {
-				return unwritten("standard output", err)
+				return unprinted(err)
 			}
 			return nil
 		},

@@ -23,7 +23,7 @@ func completionCommand(s streams) *cli.Command {
 				return fmt.Errorf("completion %q: want one of %s", strings.Join(c.Args().Slice(), " "), strings.Join(shells, ", "))
 			}
 			if _, err := io.WriteString(s.out, completion(shell, c.App.Commands)); err != nil {
-				return unwritten("standard output", err)
+				return unprinted(err)
 			}
 			return nil
 		},

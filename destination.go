@@ -150,16 +150,21 @@ func (d *device) close() error {
 
 // unwritten says what is to be done about output that could not be written. A closed pipe is no trouble: its reader has
 // what it wanted.
-func unwritten(name string, err error) error {
+func unwritten(name string, err error) error { return unwrittenBut(name, err, " with --output") }
+
+// unprinted is unwritten for standard output of a command that has no --output.
+func unprinted(err error) error { return unwrittenBut("standard output", err, "") }
+
+func unwrittenBut(name string, err error, how string) error {
 	switch {
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
 		return &exit{status: exitUnknown}
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%s: %w: make room there, or write elsewhere with --output", name, err)
+		return fmt.Errorf("%s: %w: make room there, or write elsewhere%s", name, err, how)
 	case errors.Is(err, errUnread):
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return fmt.Errorf("%s: %w: write elsewhere with --output", name, err)
+	return fmt.Errorf("%s: %w: write elsewhere%s", name, err, how)
 }
 
 // finish writes the end of the records and puts the file in its place. A run that was cut is put there as well: it says

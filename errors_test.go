@@ -91,8 +91,11 @@ func mistakes() []failing {
 		{args: "a.test -o DIR/locked", want: "write output: … permission denied: name another file with --output, or change its rights"},
 		{args: "a.test -o DIR/empty/x", want: "write output: … not a directory: name another file with --output"},
 		{args: "-f DIR/empty", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere with --output"},
-		{args: "explain x..test --control none", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere with --output"},
-		{args: "completion bash", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere with --output"},
+		{args: "explain x..test --control none", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere"},
+		{args: "completion bash", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere"},
+		{args: "inventory a.test", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere"},
+		{args: "config schema", out: brokenWriter{syscall.ENOSPC}, want: "…: write …: no space left on device: make room there, or write elsewhere"},
+		{args: "config init -", out: brokenWriter{io.ErrUnexpectedEOF}, want: "…: write …: …: write elsewhere"},
 		{args: "-f DIR/empty", out: brokenWriter{io.ErrUnexpectedEOF}, want: "…: write …: …: write elsewhere with --output"},
 	}
 }

@@ -53,6 +53,13 @@ func (p *patient) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// failure returns why nothing is written any more, nil where it is.
+func (p *patient) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
+}
+
 // lastChance is how long a write may take once the patience is over: one that somebody reads takes less.
 const lastChance = 100 * time.Millisecond
 
