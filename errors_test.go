@@ -42,7 +42,8 @@ func (w brokenWriter) Write([]byte) (int, error) {
 // mistakes are ways to get every error of the page that needs no special machine; none of them asks the network.
 func mistakes() []failing {
 	return []failing{
-		{args: "--no-such a.test", want: "flag provided but not defined: … (see certscan --help)"},
+		{args: "--no-such a.test", want: "flag provided but not defined: … (see certscan … --help)"},
+		{args: "config check --no-such", want: "flag provided but not defined: … (see certscan … --help)"},
 		{args: "a.test --ours", want: "flag needs a value: … (see certscan --help)"},
 		{args: "a.test --ours web1", want: `--ours "…": want an address or a network, such as 203.0.113.7 or 203.0.113.0/24`},
 		{args: "a.test --ours ::ffff:10.0.0.0/90", want: `--ours "…": want an IPv4 network as such, or ::ffff:a.b.c.d with /96 and more`},

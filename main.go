@@ -76,7 +76,9 @@ func run(ctx context.Context, args []string, s streams) int {
 }
 
 func newApp(s streams) *cli.App {
-	usage := func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w (see certscan --help)", err) }
+	usage := func(c *cli.Context, err error, _ bool) error {
+		return fmt.Errorf("%w (see %s --help)", err, c.Command.HelpName)
+	}
 	app := &cli.App{
 		Name:      "certscan",
 		Usage:     "whose are these domains, what do they serve, and what is to be done",
