@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,11 +46,21 @@ func listCommand(s streams, name, usage string) *cli.Command {
 		Action: func(c *cli.Context) error {
 			set, err := configure(s, given)
 			if err != nil {
+				to := given["output"].String()
+				if given["format"].String() == string(report.FormatNagios) && (to == "" || to == "-") {
+					tellPlugin(s.out, err)
+				}
 				return err
 			}
 			return runList(c.Context, s, set, name, c.Args().Slice())
 		},
 	}
+}
+
+// tellPlugin writes the status line of a run that could not begin. The error itself is told on standard error either way.
+func tellPlugin(w io.Writer, err error) {
+	why, _, _ := strings.Cut(err.Error(), "\n") // where a mistake stands takes several lines
+	_, _ = io.WriteString(w, report.NagiosUnknown(why))
 }
 
 // runList is one run: wire, read, look, write, count.
@@ -59,7 +70,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	begun := false
 	defer func() {
 		if err != nil && !begun && set.format == report.FormatNagios && set.output == "" {
-			_, _ = io.WriteString(stdout, report.NagiosUnknown(err.Error())) // the error itself is told either way
+			tellPlugin(stdout, err)
 		}
 	}()
 	progress := report.NewProgress(report.ProgressConfig{
