@@ -56,6 +56,7 @@ func TestQuoteThatTheNextRowCloses(t *testing.T) {
 		"domain,owner\n\"a.example\",\"open\nx.example,y\n\"b.example\",\"B\"\n":                  "a.example= x.example=y b.example=B 1 bad",
 		"domain,owner\na.example,\"said \"\"x\"\"\n\"\"y\"\", \"\"z\"\"\n\"\nb.example,B\n":       "a.example=said \"x\"\n\"y\", \"z\" b.example=B 0 bad",
 		"domain,owner\n\"a.example\",\"two\nlines of 5\" pipe\",\"z\"\nb.example,\"B \"x\" C\"\n": "a.example=two\nlines of 5\" pipe b.example=B \"x\" C 0 bad",
+		"domain,owner,tags\n\"a.example\",\"two\nlines\",\"x,\"y\" z\"\nb.example,B,\n":           "a.example=two\nlines b.example=B 0 bad",
 	} {
 		var got strings.Builder
 		bad := 0

@@ -138,11 +138,12 @@ func TestYAMLUpToTheMistake(t *testing.T) {
 	t.Parallel()
 	const n = 2000
 	for name, list := range map[string][3]string{
-		"dashes":         {"", "- d%d.example\n", "- \"open.example\n- last.example\n"},
+		"dashes":         {"", "- d%d.example\n", "- \"open.example\n" + strings.Repeat("- last.example\n", 2*salvageTries)},
 		"domains":        {"domains:\n", "  - domain: d%d.example\n    owner: x\n", "  - domain: open.example\n    owner: \"x\n"},
 		"tab":            {"", "- d%d.example\n", "- domain: open.example\n\towner: x\n"},
 		"brackets":       {"[\n", "{domain: d%d.example, owner: x},\n", "{domain: open.example, owner: 'x},\n"},
 		"one line":       {"  [", "d%d.example, ", "'open.example, last.example]"},
+		"same line":      {"[", "d%d.example,\n", "\"x\" y, last.example, last.example]"},
 		"too deep":       {"", "- d%d.example\n", "- " + strings.Repeat("[", yamlDepthMax+1) + "\n"},
 		"too long":       {"", "- d%d.example\n", "- " + strings.Repeat("x", lineBytesMax+1) + "\n"},
 		"too many names": {"[", "d%d.example,\n", "{" + strings.Repeat("a:\n", yamlEntryColonsMax+1)},
@@ -165,6 +166,30 @@ func TestYAMLUpToTheMistake(t *testing.T) {
 				t.Errorf("%d names, then %v", names, failed)
 			}
 		})
+	}
+}
+
+// TestYAMLMistakeAnywhere holds that no entry is lost or yielded twice wherever in a part the mistake stands.
+func TestYAMLMistakeAnywhere(t *testing.T) {
+	t.Parallel()
+	for n := range 40 {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "- {domain: d%d.example, owner: %s}\n", i, strings.Repeat("x", yamlPartBytes/16))
+		}
+		b.WriteString("- \"open.example\n")
+		names := 0
+		for d, err := range Read(strings.NewReader(b.String()), "x.yaml") {
+			if err == nil && d.Name != fmt.Sprintf("d%d.example", names) {
+				t.Errorf("%d entries: %s is yielded after %d", n, d.Name, names)
+			}
+			if err == nil {
+				names++
+			}
+		}
+		if names != n {
+			t.Errorf("%d names of %d", names, n)
+		}
 	}
 }
 
