@@ -40,8 +40,8 @@ func TestCollectorFollowsTheHeap(t *testing.T) {
 		}
 	}
 	until("little alive", func(p uint64) bool { return p > 60 })
-	held := make([]byte, 256<<20)
-	until("256 MiB alive", func(p uint64) bool { return p == gcPercentMin })
+	held := make([]byte, 40<<20)
+	until("40 MiB alive", func(p uint64) bool { return p == gcPercentMin })
 	runtime.KeepAlive(held)
 	until("little alive again", func(p uint64) bool { return p > 60 })
 }
