@@ -1,9 +1,11 @@
 package dns
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -11,11 +13,12 @@ import (
 
 // wholeOverTCP fetches over TCP what came truncated. Without the whole of it there is no usable reply.
 func (e *engine) wholeOverTCP(q *inquiry, u *upstream) {
-	e.wheel.disarm(q)
+	e.hold(q)
 	q.stage = stageOverTCP
 	if e.closed {
 		return
 	}
+	u.tokens-- // it is one more query under a rate
 	serial, asked := q.serial, q.query
 	e.wg.Go(func() {
 		select {
@@ -24,7 +27,7 @@ func (e *engine) wholeOverTCP(q *inquiry, u *upstream) {
 			return
 		}
 		began := e.now()
-		m, ok := e.overTCP(u, asked)
+		m, ok, defect := e.overTCP(u, asked)
 		<-e.tcp
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -36,29 +39,35 @@ func (e *engine) wholeOverTCP(q *inquiry, u *upstream) {
 			m.reply.Server, m.reply.Elapsed, m.reply.Attempts = u.server, now-began, q.out.reply.Attempts
 			e.settle(q, u, m, now)
 		} else {
+			q.out.reply.Trouble = cmp.Or(defect, q.out.reply.Trouble)
 			e.retry(q)
 		}
 		e.rouse(now)
 	})
 }
 
-// overTCP asks once over TCP, as a truncated reply demands (RFC 7766 §5).
-func (e *engine) overTCP(u *upstream, q query) (message, bool) {
+// overTCP asks once over TCP, as a truncated reply demands (RFC 7766 §5). A panic on what a server sent is its defect.
+func (e *engine) overTCP(u *upstream, q query) (m message, ok bool, defect string) {
+	defer func() {
+		if v := recover(); v != nil {
+			m, ok, defect = message{}, false, fmt.Sprintf("a defect of certscan: %v", v)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Timeout)
 	defer cancel()
 	c, err := e.cfg.Dial(ctx, "tcp", u.server)
 	if err != nil {
-		return message{}, false
+		return message{}, false, ""
 	}
 	defer func() { _ = c.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	body, ok := converse(c, q)
 	if !ok {
-		return message{}, false
+		return message{}, false, ""
 	}
-	m, ok := q.read(body, nil)
-	return m, ok && !m.truncated
+	m, ok = q.read(body, nil)
+	return m, ok && !m.truncated, ""
 }
 
 // converse sends a query and returns the reply to its ID.
