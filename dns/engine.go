@@ -111,6 +111,9 @@ func (e *engine) clock() {
 			return
 		}
 		now := e.now()
+		for _, u := range e.servers {
+			u.confirm(now)
+		}
 		e.wheel.turn(now, func(q *inquiry) { e.due(q, now) })
 		e.rouse(now)
 		e.alarm = e.nextAlarm()
@@ -189,6 +192,7 @@ type inquiry struct {
 	tries    int8 // attempts that count
 	extra    int8 // attempts that did not
 	home     int8 // place of the first server asked
+	afresh   bool // it is asked once more after the last wait
 	useless  uint64
 	began    instant
 	deadline instant
@@ -300,15 +304,20 @@ func (e *engine) enqueue(q *inquiry, to *queue) {
 	to.push(q)
 }
 
+// hold takes an inquiry away from the wheel and from its queue, where it is in one: what comes next is decided anew.
+func (e *engine) hold(q *inquiry) {
+	e.wheel.disarm(q)
+	if q.in != nil {
+		q.in.remove(q)
+	}
+}
+
 // finish ends an inquiry with what its out says.
 func (e *engine) finish(q *inquiry) {
 	if q.stage == stageDone {
 		return
 	}
-	e.wheel.disarm(q)
-	if q.in != nil {
-		q.in.remove(q)
-	}
+	e.hold(q)
 	for q.last != 0 {
 		e.land(q.last)
 	}
@@ -363,7 +372,10 @@ func (e *engine) due(q *inquiry, now instant) {
 		f := e.flights.all[q.last]
 		u := f.sock.up
 		if q.deadline = f.sent + u.patience(q); q.deadline > now {
-			e.wheel.arm(q, u.look(q, now))
+			if now >= f.sent+u.soon(q) {
+				e.uncount(q.last) // it is no longer in a queue: the server looks for an answer, or there is none
+			}
+			e.wheel.arm(q, u.look(q, f.sent, now))
 			return
 		}
 		e.expire(q, u, f.sent, now)
@@ -392,18 +404,26 @@ func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
 	if !heard {
 		if q.group.canary != nil || u.good.name == "" {
 			u.silent(sent, now)
+			u.giveUp()
 		}
 		if q.group.canary != nil {
 			u.retire() // the way may have changed: another socket may have another source address
 		}
 		u.sendCanary(now)
 	}
-	if u.lastLoss > sent && q.extra < extraMax {
+	if u.dead && q.only == nil && len(e.servers) > 1 && q.extra < extraMax {
+		q.extra++
+		q.tries--
+	} else if u.lastLoss > sent && q.extra < extraMax && now < q.began+e.cfg.Timeout*19/10 {
 		q.extra++
 		q.tries--
 	}
 	switch {
 	case q.tries < q.limit:
+		e.retry(q)
+	case heard && u.samples >= learned && !q.afresh && now-sent > discardAfter:
+		q.afresh = true // the answer may be there meanwhile, and no longer be sent to a question that old
+		q.tries--
 		e.retry(q)
 	case !heard && u.samples >= learned && q.group.canary == nil:
 		q.deadline = q.began + e.cfg.Timeout*19/10 // as long as all waits without anything learned
@@ -429,7 +449,9 @@ func (e *engine) retry(q *inquiry) {
 	e.enqueue(q, &u.again)
 }
 
-// turn returns the server that is to be asked next; nil where all have given replies that are no use.
+// turn returns the server that is to be asked next; nil where all have given replies that are no use. One that answers
+// nobody is left to names that were not asked yet, which find out when it is back: few may be on their way to it, and the
+// others would queue for it.
 func (e *engine) turn(q *inquiry) *upstream {
 	if q.only != nil {
 		if q.useless != 0 {
@@ -437,21 +459,29 @@ func (e *engine) turn(q *inquiry) *upstream {
 		}
 		return q.only
 	}
+	next, dead := (*upstream)(nil), (*upstream)(nil)
 	order := e.order()
 	for i := range order {
-		k := order[(int(q.home)+int(q.tries)+i)%len(order)]
-		if q.useless&(1<<(k&63)) == 0 {
-			return e.servers[k]
+		u := e.servers[order[(int(q.home)+int(q.tries)+i)%len(order)]]
+		switch {
+		case q.useless&(1<<(u.index&63)) != 0:
+		case u.dead && dead == nil:
+			dead = u
+		case !u.dead && next == nil:
+			next = u
 		}
 	}
-	return nil
+	if next == nil && q.out.reply.Status != StatusServFail {
+		return dead // where all are, or the others will not serve us
+	}
+	return next
 }
 
 // fail notes that this machine could not send an inquiry's query or not read its reply, and tries again: at once at
 // another server, after a pause where all were tried, since a server that is just starting anew refuses at once.
 func (e *engine) fail(q *inquiry, u *upstream, why string, now instant) {
 	q.out.reply.Trouble = why
-	e.wheel.disarm(q)
+	e.hold(q)
 	servers := len(e.servers)
 	if q.only != nil {
 		servers = 1
@@ -490,6 +520,7 @@ func (e *engine) exchange(ctx context.Context, only *upstream, queries []query) 
 		for i := range asked {
 			e.cut(&asked[i])
 		}
+		e.rouse(e.now()) // others may have their place in the window
 		e.mu.Unlock()
 	}
 	out := make([]message, len(asked))

@@ -48,6 +48,8 @@ type pace struct {
 	expired, confirmed int     // waits that ended, and losses found, in this spell
 	expiredBefore      int     // in the spell before
 	delivered          float64 // useful replies a second in the spell before; 0 is not known
+	// The same of some ten spells, the latest counting most: a recursive resolver loses single ones, whatever it bears.
+	answeredLately, confirmedLately float64
 	// The fastest of some replies tells the server's queue, whatever else makes single ones slow.
 	some    int
 	fastest time.Duration
@@ -145,6 +147,8 @@ func (p *pace) passTime(now instant) {
 		}
 	}
 	p.expiredBefore = p.expired
+	p.answeredLately = 0.9*p.answeredLately + float64(p.answered)
+	p.confirmedLately = 0.9*p.confirmedLately + float64(p.confirmed)
 	p.spellBegan, p.answered, p.expired, p.confirmed = now, 0, 0, 0
 }
 
@@ -159,10 +163,11 @@ func (p *pace) lost(sent, now instant) {
 	p.passTime(now)
 	p.lastLoss = now
 	p.confirmed++
-	p.threshold = min(p.threshold, p.window)
-	if sent < p.cut || p.confirmed*100 < p.answered {
+	few := float64(p.confirmed)+p.confirmedLately < 0.03*(float64(p.answered)+p.answeredLately)
+	if few || sent < p.cut || p.confirmed*100 < p.answered {
 		return
 	}
+	p.threshold = min(p.threshold, p.window)
 	if p.window <= windowMin {
 		p.slowDown(now)
 	}

@@ -25,6 +25,9 @@ type upstream struct {
 
 	good   query // one that this server answered
 	canary bool  // it is being asked once more
+	dead   bool  // it answers nobody
+
+	suspects []missing
 }
 
 // socket is a connected UDP socket, so that the kernel lets the server's replies in alone.
@@ -236,7 +239,10 @@ func (u *upstream) launch(q *inquiry, box *outbox, s *socket, now instant) {
 	s.byID[id] = q.last
 	s.open++
 	q.deadline = now + u.patience(q)
-	e.arm(q, u.look(q, now))
+	if q.tries+q.extra == 1 {
+		q.began = now
+	}
+	e.arm(q, u.look(q, now, now))
 	if q.tries > 1 && now-u.lastReply > waitMin/4 {
 		u.sendCanary(now)
 	}
@@ -244,15 +250,25 @@ func (u *upstream) launch(q *inquiry, box *outbox, s *socket, now instant) {
 
 // patience is how long the attempt that was just made is waited for.
 func (u *upstream) patience(q *inquiry) time.Duration {
-	return u.wait(int(q.tries)-1, q.tries >= q.limit, u.e.cfg.Timeout)
+	return u.wait(int(q.tries)-1, q.tries >= q.limit && !q.afresh, u.e.cfg.Timeout)
 }
 
-// look is when an inquiry is looked at: at its deadline, and sooner while that may still come nearer.
-func (u *upstream) look(q *inquiry, now instant) instant {
-	if u.samples < wellLearned {
-		return min(q.deadline, now+probeGap)
+// soon is when the attempt that was just made is late, however long it is waited for.
+func (u *upstream) soon(q *inquiry) time.Duration {
+	return u.wait(int(q.tries)-1, false, u.e.cfg.Timeout)
+}
+
+// look is when an inquiry is looked at whose query left at an instant: at its deadline, sooner while that may still come
+// nearer, and when it no longer takes a place in the window.
+func (u *upstream) look(q *inquiry, sent, now instant) instant {
+	at := q.deadline
+	if late := sent + u.soon(q); late > now {
+		at = min(at, late)
 	}
-	return q.deadline
+	if u.samples < wellLearned {
+		at = min(at, now+probeGap)
+	}
+	return at
 }
 
 // unusedID returns an unpredictable ID (RFC 5452 §9.2) that no query of the socket has.
@@ -265,6 +281,22 @@ func (e *engine) unusedID(s *socket) uint16 {
 			}
 			n >>= 16
 		}
+	}
+}
+
+// giveUp notes that the server answers nobody, and sends those who wait for it to another.
+func (u *upstream) giveUp() {
+	if u.dead {
+		return
+	}
+	u.dead = true
+	for q, n := u.again.head, u.again.n; n > 0; n-- {
+		next := q.next
+		if q.only == nil {
+			u.again.remove(q)
+			u.e.retry(q)
+		}
+		q = next
 	}
 }
 
@@ -321,6 +353,7 @@ func (s *socket) receive() {
 		for i := range n {
 			e.take(s, s.link.datagram(i), now)
 		}
+		s.up.confirm(now)
 		e.rouse(now)
 		e.mu.Unlock()
 	}
@@ -332,7 +365,9 @@ func (e *engine) take(s *socket, wire []byte, now instant) {
 	if len(wire) < 12 {
 		return
 	}
-	i := s.byID[binary.BigEndian.Uint16(wire)]
+	id := binary.BigEndian.Uint16(wire)
+	s.up.acquit(s, id)
+	i := s.byID[id]
 	if i == 0 {
 		return
 	}
@@ -349,11 +384,10 @@ func (e *engine) take(s *socket, wire []byte, now instant) {
 		return
 	}
 	u := s.up
+	u.dead = false
 	u.replied(now-f.sent, m.reply.Status != StatusRefused, now)
-	for older := f.older; older != 0; older = e.flights.all[older].older {
-		if e.flights.all[older].sock.up == u {
-			u.lost(e.flights.all[older].sent, now) // asked again, it is answered
-		}
+	if m.reply.Status.OK() {
+		u.missed(&f, now)
 	}
 	newest := q.last == i
 	e.land(i)
@@ -388,7 +422,7 @@ func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
 			u.refused(now-m.reply.Elapsed, now)
 		}
 		q.out = m
-		e.wheel.disarm(q)
+		e.hold(q)
 		q.stage = stagePaused
 		e.arm(q, now+u.wait(0, false, e.cfg.Timeout))
 	default:
@@ -400,7 +434,7 @@ func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
 
 // again asks once more at once, after a reply that was no use.
 func (e *engine) again(q *inquiry) {
-	e.wheel.disarm(q)
+	e.hold(q)
 	e.retry(q)
 }
 

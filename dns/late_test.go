@@ -1,0 +1,178 @@
+package dns
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	mdns "github.com/miekg/dns"
+)
+
+// idleEngine is an engine of one server whose goroutines do not run: a test moves it, and its clock.
+func idleEngine(t *testing.T) (*engine, *upstream, *socket, *outbox) {
+	t.Helper()
+	server := netip.MustParseAddrPort("193.0.0.53:53")
+	e := &engine{
+		cfg: &Config{Servers: []netip.AddrPort{server}, Now: time.Now, Timeout: 5 * time.Second, Attempts: 3}, closed: true,
+		order: func() []int { return []int{0} }, poke: make(chan struct{}, 1), random: rand.NewChaCha8([32]byte{}), socketQueries: 1 << 16,
+	}
+	e.hungry.L = &e.mu
+	u := &upstream{e: e, server: server, pace: newPace(0)}
+	u.work.L = &e.mu
+	e.servers = []*upstream{u}
+	u.sock = &socket{up: u, link: &plainLink{conn: newMirror()}, byID: make([]uint32, 1<<16)}
+	return e, u, u.sock, new(outbox)
+}
+
+// asked is an inquiry for A whose query has left.
+func asked(e *engine, u *upstream, box *outbox, name string, now instant) *inquiry {
+	q := &inquiry{query: query{name: name, qtype: mdns.TypeA}, group: &group{left: 1, done: make(chan struct{})}}
+	e.ask(q, &e.fresh, now)
+	u.fill(box, u.sock, now)
+	return q
+}
+
+// replyTo makes the reply to the flight of an inquiry that is back others before its newest.
+func replyTo(t *testing.T, e *engine, q *inquiry, back int, edit func(*mdns.Msg), records ...string) []byte {
+	t.Helper()
+	i := q.last
+	for range back {
+		i = e.flights.all[i].older
+	}
+	wire := reply(t, q.query, edit, records...)
+	binary.BigEndian.PutUint16(wire, e.flights.all[i].id)
+	return wire
+}
+
+// whole holds that a queue is what it counts, in both directions.
+func whole(t *testing.T, l *queue) {
+	t.Helper()
+	forth, back := 0, 0
+	for q := l.head; q != nil && forth <= l.n; q = q.next {
+		forth++
+		if q.armed || q.in != l {
+			t.Errorf("%s is queued, and armed %v, in this queue %v", q.name, q.armed, q.in == l)
+		}
+	}
+	for q := l.tail; q != nil && back <= l.n; q = q.prev {
+		back++
+	}
+	if forth != l.n || back != l.n {
+		t.Errorf("%d in the queue, %d from its head, %d from its end", l.n, forth, back)
+	}
+}
+
+// TestLateReplyToAQueuedInquiry holds that a reply that comes late, while its inquiry waits for the window again,
+// neither tears the queue nor loses who stands in it, whatever it says.
+func TestLateReplyToAQueuedInquiry(t *testing.T) {
+	t.Parallel()
+	rcode := func(code int) func(*mdns.Msg) { return func(m *mdns.Msg) { m.Rcode = code } }
+	for name, c := range map[string]struct {
+		edit  func(*mdns.Msg)
+		stage stage
+	}{
+		"an answer": {nil, stageDone},
+		"SERVFAIL":  {rcode(mdns.RcodeServerFailure), stageDone},
+		"FORMERR":   {rcode(mdns.RcodeFormatError), stageQueued},
+		"REFUSED":   {rcode(mdns.RcodeRefused), stagePaused},
+		"truncated": {func(m *mdns.Msg) { m.Truncated = true }, stageOverTCP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, u, s, box := idleEngine(t)
+			u.good = query{name: "good.test", qtype: mdns.TypeA}
+			u.canary = true
+			var all []*inquiry
+			for _, n := range []string{"a.test", "b.test", "c.test"} {
+				all = append(all, asked(e, u, box, n, 0))
+			}
+			e.wheel.turn(2*time.Second, func(q *inquiry) { e.due(q, 2*time.Second) })
+			if u.again.n != 3 {
+				t.Fatalf("%d wait to be asked again", u.again.n)
+			}
+			q := all[1]
+			e.take(s, replyTo(t, e, q, 0, c.edit, "b.test. 60 IN A 93.184.1.1"), 2*time.Second)
+			if q.stage != c.stage {
+				t.Errorf("stage %d, want %d", q.stage, c.stage)
+			}
+			whole(t, &u.again)
+			if c.stage == stageOverTCP {
+				e.retry(q) // TCP came to nothing
+				whole(t, &u.again)
+			}
+			u.fill(box, s, 3*time.Second)
+			for _, q := range all {
+				if q.stage == stageQueued {
+					t.Errorf("%s was not asked again", q.name)
+				}
+			}
+		})
+	}
+}
+
+// TestSlowAnswerIsNoLoss holds that a resolver which answers both attempts at once, the later one first, is not taken
+// for one that loses queries, nor one that leaves a question of two seconds ago; and that one is which never answers the
+// earlier.
+func TestSlowAnswerIsNoLoss(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		both bool
+		now  instant // the first attempt is waited for until 1.5 s
+		lost bool
+	}{
+		"both":               {true, 1600 * time.Millisecond, false},
+		"the later alone":    {false, 1600 * time.Millisecond, true},
+		"the earlier is old": {false, 2000 * time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, u, s, box := idleEngine(t)
+			q := asked(e, u, box, "a.test", 0)
+			again := 1520 * time.Millisecond
+			e.wheel.turn(again, func(q *inquiry) { e.due(q, again) })
+			u.fill(box, s, again)
+			now := c.now
+			later, earlier := replyTo(t, e, q, 0, nil, "a.test. 60 IN A 93.184.1.1"), replyTo(t, e, q, 1, nil, "a.test. 60 IN A 93.184.1.1")
+			e.take(s, later, now)
+			if c.both {
+				e.take(s, earlier, now+time.Millisecond)
+			}
+			u.confirm(now + suspectFor/2)
+			if u.lastLoss > 0 {
+				t.Error("lost before there was time for a reply")
+			}
+			u.confirm(now + suspectFor)
+			if lost := u.lastLoss > 0; lost != c.lost {
+				t.Errorf("taken for lost: %v", lost)
+			}
+			if q.stage != stageDone || u.inflight != 0 || len(u.suspects) != 0 {
+				t.Errorf("stage %d, %d in flight, %d suspects", q.stage, u.inflight, len(u.suspects))
+			}
+		})
+	}
+}
+
+// TestPatienceTakesNoWindow holds that a query which is late gives its place to others, long before its wait is over.
+func TestPatienceTakesNoWindow(t *testing.T) {
+	t.Parallel()
+	e, u, s, box := idleEngine(t)
+	for range learned {
+		u.replied(50*time.Millisecond, true, 0)
+	}
+	q := asked(e, u, box, "a.test", 0)
+	var now instant
+	for now < 10*time.Second && (q.tries < 3 || u.inflight > 0) {
+		now += wheelTick
+		u.lastReply = now // others are answered
+		e.wheel.turn(now, func(q *inquiry) { e.due(q, now) })
+		u.fill(box, s, now)
+	}
+	if q.stage != stageFlying || now > time.Second {
+		t.Errorf("at %s: stage %d after %d attempts, %d in flight", now, q.stage, q.tries, u.inflight)
+	}
+	if q.deadline < now+3*time.Second {
+		t.Errorf("the last attempt is waited for until %s, now is %s", q.deadline, now)
+	}
+}
