@@ -20,6 +20,7 @@ const (
 	// queries as are answered in the time of the fastest reply. More would only wait, here or there, and take memory.
 	windowNear = 1024
 
+	lossesMin   = 3 // single losses tell nothing
 	spell       = 100 * time.Millisecond
 	learned     = 16                     // replies before retry times follow the round trip
 	waitMin     = 200 * time.Millisecond // the shortest wait for a reply
@@ -149,6 +150,9 @@ func (p *pace) passTime(now instant) {
 	p.expiredBefore = p.expired
 	p.answeredLately = 0.9*p.answeredLately + float64(p.answered)
 	p.confirmedLately = 0.9*p.confirmedLately + float64(p.confirmed)
+	if p.confirmedLately < 0.5 {
+		p.threshold = max(p.threshold, min(2*p.window, windowMax)) // what was too much is long ago
+	}
 	p.spellBegan, p.answered, p.expired, p.confirmed = now, 0, 0, 0
 }
 
@@ -163,8 +167,8 @@ func (p *pace) lost(sent, now instant) {
 	p.passTime(now)
 	p.lastLoss = now
 	p.confirmed++
-	few := float64(p.confirmed)+p.confirmedLately < 0.03*(float64(p.answered)+p.answeredLately)
-	if few || sent < p.cut || p.confirmed*100 < p.answered {
+	lately := float64(p.confirmed) + p.confirmedLately
+	if lately < max(lossesMin, 0.03*(float64(p.answered)+p.answeredLately)) || sent < p.cut || p.confirmed*100 < p.answered {
 		return
 	}
 	p.threshold = min(p.threshold, p.window)
@@ -186,7 +190,7 @@ func (p *pace) refused(sent, now instant) {
 func (p *pace) shrink(now instant) {
 	bad := float64(p.expired + p.expiredBefore)
 	good := float64(p.answered) + p.delivered*spell.Seconds()
-	p.window = max(windowMin, p.window*min(max(good/max(good+bad, 1), 0.3), 0.7))
+	p.window = max(windowMin, p.window*min(max(good/max(good+bad, 1), 0.5), 0.7))
 	p.threshold = p.window
 	p.cut = now
 }

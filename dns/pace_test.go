@@ -177,3 +177,23 @@ func TestWait(t *testing.T) {
 		t.Errorf("at 4 s: %s and %s", first, last)
 	}
 }
+
+// TestPaceBearsSingleLosses holds that a resolver which loses a query now and then, however few it answers meanwhile,
+// keeps its window, and that one which was slow long ago gets a wide one soon.
+func TestPaceBearsSingleLosses(t *testing.T) {
+	t.Parallel()
+	p, now := newPace(0), instant(0)
+	p.window, p.threshold = 40, 40
+	for i := range 2000 {
+		now += 5 * time.Millisecond
+		p.inflight = int(p.window)
+		p.replied(50*time.Millisecond, true, now)
+		if i%200 == 150 {
+			p.timedOut(now)
+			p.lost(now-200*time.Millisecond, now)
+		}
+	}
+	if p.window < 400 {
+		t.Errorf("window %.0f after 2000 answers and 10 losses in 10 s", p.window)
+	}
+}
