@@ -185,15 +185,15 @@ func TestPaceBearsSingleLosses(t *testing.T) {
 	p, now := newPace(0), instant(0)
 	p.window, p.threshold = 40, 40
 	for i := range 2000 {
-		now += 5 * time.Millisecond
+		now += 50 * time.Millisecond
 		p.inflight = int(p.window)
 		p.replied(50*time.Millisecond, true, now)
-		if i%200 == 150 {
+		if i%20 == 15 {
 			p.timedOut(now)
 			p.lost(now-200*time.Millisecond, now)
 		}
 	}
-	if p.window < 400 {
-		t.Errorf("window %.0f after 2000 answers and 10 losses in 10 s", p.window)
+	if p.window < 100 {
+		t.Errorf("window %.0f after 2000 answers and 100 losses in 100 s", p.window)
 	}
 }
