@@ -2,6 +2,8 @@ package probe
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"testing"
@@ -33,6 +35,16 @@ func TestChainsKnowTheSameLeafInAnotherChain(t *testing.T) {
 	}
 }
 
+// policies gives a certificate a policy, and lets it demand an acceptable one of its path (RFC 5280 §4.2.1.4, §4.2.1.11).
+func policies(policy byte, demand bool) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: []byte{0x30, 6, 0x30, 4, 6, 2, 0x2a, policy}}}
+		if demand {
+			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Value: []byte{0x30, 3, 0x80, 1, 0}})
+		}
+	}
+}
+
 // TestChainsAgree compares every judgement by way of the caches with the one from the beginning, in the course of time.
 func TestChainsAgree(t *testing.T) {
 	t.Parallel()
@@ -50,6 +62,12 @@ func TestChainsAgree(t *testing.T) {
 	s := trusting(t, w.root.cert, tight.cert, passing.cert)
 	c := newChains(s)
 	below := sign(t, template("Below"), tight)
+	policed := template("Policed")
+	policies(1, true)(policed)
+	strict := sign(t, policed, w.root)
+	named := template("Other Policy")
+	policies(1, false)(named)
+	lenient := sign(t, named, w.root)
 	sent := map[string][]*x509.Certificate{
 		"good":                   {w.leaf(t, w.intermediate, nil), w.intermediate.cert},
 		"issuer that ends first": {w.leaf(t, brief, validity(-day, 50*day)), brief.cert},
@@ -61,8 +79,11 @@ func TestChainsAgree(t *testing.T) {
 		"for clients": {w.leaf(t, w.intermediate, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		}), w.intermediate.cert},
-		"constrained": constrained(t, w),
-		"impostor":    impostor(t, w),
+		"constrained":                  constrained(t, w),
+		"impostor":                     impostor(t, w),
+		"leaf by a leaf":               leafByLeaf(t, w),
+		"issuer that demands a policy": {w.leaf(t, strict, nil), strict.cert},
+		"leaf that demands a policy":   {w.leaf(t, lenient, policies(2, true)), lenient.cert},
 	}
 	for name, chain := range sent {
 		for _, offset := range []time.Duration{0, 0, 4 * day, 5*day - time.Second, 5 * day, 5*day + time.Second, 6 * day, 49 * day, 59 * day, 61 * day, 179 * day, 200 * day, -200 * day} {

@@ -27,8 +27,11 @@ func limits(cert *x509.Certificate) bool {
 }
 
 // vouchFor returns the voucher of the first root that vouches for an issuer; nil where none does, or where a limit of the
-// root reaches further than the issuer.
+// root reaches further than the issuer, or one of the issuer itself would not be looked at: that of a trust anchor never is.
 func (s *trustStore) vouchFor(cert *x509.Certificate) *voucher {
+	if limits(cert) {
+		return nil
+	}
 	for _, root := range s.anchors[string(cert.RawIssuer)] {
 		if limits(root.cert) || root.cert.MaxPathLen == 0 || root.cert.Equal(cert) {
 			continue
@@ -54,9 +57,10 @@ func (s *trustStore) vouchFor(cert *x509.Certificate) *voucher {
 	return nil
 }
 
-// covers reports whether the leaf verifies by the issuer at an instant, and the path was sent in order.
+// covers reports whether the leaf verifies by the issuer at an instant, and the path was sent in order. A leaf that makes
+// demands on its path goes the long way.
 func (v *voucher) covers(sent []*x509.Certificate, at time.Time) bool {
-	if !v.stand.contains(at) || !inOrder(append([]*x509.Certificate{sent[0]}, v.path...), sent) {
+	if limits(sent[0]) || !v.stand.contains(at) || !inOrder(append([]*x509.Certificate{sent[0]}, v.path...), sent) {
 		return false
 	}
 	_, err := sent[0].Verify(verifyOptions(v.pool, nil, at))
