@@ -19,10 +19,11 @@ const (
 // fail by themselves.
 type Crew struct {
 	s     *schedule
-	group sync.WaitGroup
-	over  chan struct{} // closed by Wait
-	spare chan *Turn    // takes a turn where a goroutine has nothing to do
-	idle  atomic.Int32  // goroutines that have nothing to do
+	turns sync.WaitGroup // that were queued and whose visit has not returned
+	group sync.WaitGroup // goroutines
+	over  chan struct{}  // closed by Wait
+	spare chan *Turn     // takes a turn where a goroutine has nothing to do
+	idle  atomic.Int32   // goroutines that have nothing to do
 
 	// The schedule's lock guards these.
 	first   int  // first looks that are waiting or open
@@ -66,6 +67,7 @@ func (c *Crew) work(t *Turn) {
 }
 
 func (c *Crew) run(t *Turn) {
+	defer c.turns.Done()
 	defer t.end(false)
 	t.visit(t)
 }
@@ -90,6 +92,7 @@ func (c *Crew) next() (*Turn, bool) {
 // look, which waits until nothing else is to be done.
 func (c *Crew) Queue(addr netip.Addr, late bool, visit func(*Turn)) {
 	t := &Turn{s: c.s, addr: addr.Unmap(), visit: visit, crew: c, late: late}
+	c.turns.Add(1)
 	c.s.mu.Lock()
 	switch {
 	case c.cut:
@@ -115,10 +118,11 @@ func (c *Crew) Last() {
 	c.s.unlockAndStart()
 }
 
-// Wait waits for all that was queued.
+// Wait waits for all that was queued. Nothing may be queued afterwards, but by a visit.
 func (c *Crew) Wait() {
+	c.Last()
+	c.turns.Wait()
 	c.s.mu.Lock()
-	c.last = true
 	if c.tick != nil {
 		c.tick.Stop()
 	}
@@ -143,7 +147,7 @@ func (c *Crew) flush() {
 	c.first, c.waiting = c.first-c.waiting, 0
 	s.mu.Unlock()
 	for _, t := range turns {
-		t.visit(t)
+		c.run(t)
 	}
 }
 
