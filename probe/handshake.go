@@ -84,7 +84,7 @@ func (v *visit) shake(ctx context.Context) (*session, *Error) {
 		if failed == nil || early == nil || early.seen != nil {
 			return early, failed
 		}
-		if _, ok := secondHello(failed); !ok {
+		if _, ok := secondHello(failed); !ok && failed.Code != CodeAlert { // it may be TLS 1.2 that the alert is about
 			return early, failed
 		}
 	}
