@@ -25,7 +25,7 @@ type conn struct {
 	begun int      // how many they are
 	// writeEnd is what no write deadline is later than; zero for no such end.
 	writeEnd time.Time
-	vigil    *vigil      // of the handshake; nil beside it
+	vigil    *vigil      // of the handshake, then of a response; nil beside them
 	cut      atomic.Bool // the context is done: no deadline is set any more
 	unbind   func() bool // ends the bond with the context; nil for none
 }

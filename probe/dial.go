@@ -99,6 +99,7 @@ func (v *visit) dial(ctx context.Context, port uint16) (*conn, *Error) {
 		far = farIPv6
 	}
 	routed := p.routed(ctx, far)
+	v.turn.dials()
 	began := time.Now()
 	raw, err := p.dial(ctx, "tcp", addr, v.patience)
 	if errorIs(err, errnoScarce) && routed {

@@ -140,6 +140,7 @@ func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(
 		if failed != nil {
 			return nil, nil, failed
 		}
+		raw.vigil = v.watch()
 		return raw, func(bool) { _ = raw.Close() }, nil
 	}
 	s := v.ready
@@ -153,10 +154,21 @@ func (v *visit) connect(ctx context.Context, u *url.URL) (c net.Conn, done func(
 			return nil, nil, &Error{Step: StepHTTP, Code: CodeAlert, Detail: "certificate_required"}
 		}
 	}
+	s.raw.vigil = v.watch()
 	return s.tls, func(politely bool) {
 		v.clientCert = v.clientCert || s.clientCert // what a renegotiation asked for, too
 		s.close(politely)
 	}, nil
+}
+
+// watch is the wait for a response: after a lease it holds up no other address, whether a first word has come or not. A server
+// that could be dialled is given no more at once for being slow.
+func (v *visit) watch() *vigil {
+	silent := func() {
+		v.turn.answered()
+		v.turn.silent()
+	}
+	return &vigil{lease: lease, timeout: v.patience, silent: silent}
 }
 
 // roundTrip sends the request and reads the head of the response within the step's time.

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"cmp"
-	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -39,9 +38,20 @@ type schedule struct {
 	ready  queue[*place] // places that may have room and somebody waiting
 	relief chan struct{} // closed when a turn is given back; nil where nobody waits for it
 
-	dialing [2]queue[*Turn] // turns with a lease and with a short one, oldest first
-	timer   *time.Timer     // for the first of them; nil where none runs
+	crowds int // turns that began while more than crowd were open
+
+	dialing [2]queue[rent] // leases and short ones, oldest first
+	timer   *time.Timer    // for the first of them; nil where none runs
+	due     time.Time      // when timer fires
 }
+
+// rent is a lease that runs, unless its turn has another by now.
+type rent struct {
+	turn  *Turn
+	until time.Time
+}
+
+func (r *rent) over() bool { return r.turn.state != turnDialing || !r.turn.until.Equal(r.until) }
 
 // place is one address. It is forgotten when nobody uses or awaits it.
 type place struct {
@@ -66,7 +76,7 @@ type turnState int
 const (
 	turnWaiting turnState = iota
 	turnDialing           // its lease runs
-	turnActive            // connected, or shaking hands
+	turnActive            // connected, shaking hands, or waiting for a response
 	turnSilent            // its peer was silent for a lease, and it still counts at its address
 	turnQuiet             // the same, and it does not
 	turnOver
@@ -85,10 +95,12 @@ type Turn struct {
 	late    bool        // a second look
 	batch   int         // the crew's batch it belongs to
 	running atomic.Bool // the probe has begun: a lease does not run while its goroutine waits for a processor
-	crowded bool        // more than crowd probes were open when it began or ended
+	crowds  int         // schedule.crowds before it began
+	crowded bool        // more than crowd probes were open at some time while it was
 }
 
-// Alone reports whether the probe had company enough to be what made it fail. It is known once Probe has returned.
+// Alone reports whether the probe had too little company for that to be what made it fail. It is known once Probe has
+// returned.
 func (t *Turn) Alone() bool {
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
@@ -136,17 +148,33 @@ func (s *schedule) begin(t *Turn, now time.Time) {
 	s.open++
 	s.active++
 	t.place.active++
-	t.crowded = s.open > crowd
+	t.crowds = s.crowds
+	if s.open > crowd {
+		s.crowds++
+	}
 	t.state = turnDialing
 	if t.crew != nil {
 		t.crew.begun(t)
 	}
-	wait := s.leaseAt(t.place)
+	s.let(t, s.leaseAt(t.place), now)
+}
+
+// let starts a turn's lease.
+func (s *schedule) let(t *Turn, wait time.Duration, now time.Time) {
 	t.until = now.Add(wait)
-	s.dialing[short(wait)].push(t)
-	if s.timer == nil {
-		s.timer = time.AfterFunc(wait, s.expire)
+	s.dialing[short(wait)].push(rent{t, t.until})
+	s.wake(t.until)
+}
+
+// wake lets expire run at an instant, or earlier where it will anyway.
+func (s *schedule) wake(at time.Time) {
+	if s.timer != nil {
+		if !at.Before(s.due) {
+			return
+		}
+		s.timer.Stop() // where it has fired already, expire finds nothing more to do than it would have later
 	}
+	s.timer, s.due = time.AfterFunc(time.Until(at), s.expire), at
 }
 
 func (s *schedule) leaseAt(p *place) time.Duration {
@@ -167,31 +195,33 @@ func short(wait time.Duration) int {
 func (s *schedule) expire() {
 	s.mu.Lock()
 	now := time.Now()
-	next := time.Duration(math.MaxInt64)
 	var late []*Turn
 	for i := range s.dialing {
-		q := &s.dialing[i]
-		for q.len() > 0 && (q.first().state != turnDialing || !q.first().until.After(now)) {
-			switch t := q.pop(); {
-			case t.state != turnDialing:
-			case t.running.Load():
-				s.hush(t)
+		for q := &s.dialing[i]; q.len() > 0; {
+			r := q.first()
+			if !r.over() && r.until.After(now) {
+				break
+			}
+			switch q.pop(); {
+			case r.over():
+			case r.turn.running.Load():
+				s.hush(r.turn)
 			default:
-				t.until = now.Add(lease)
-				late = append(late, t)
+				late = append(late, r.turn)
 			}
 		}
-		if q.len() > 0 {
-			next = min(next, q.first().until.Sub(now))
-		}
+	}
+	if s.timer != nil {
+		s.timer.Stop() // it is another's where this one was too late to be stopped
+		s.timer = nil
 	}
 	for _, t := range late {
-		s.dialing[0].push(t)
-		next = min(next, lease)
+		s.let(t, lease, now)
 	}
-	s.timer = nil
-	if next < math.MaxInt64 {
-		s.timer = time.AfterFunc(next, s.expire)
+	for i := range s.dialing {
+		if s.dialing[i].len() > 0 {
+			s.wake(s.dialing[i].first().until)
+		}
 	}
 	s.unlockAndStart()
 }
@@ -228,6 +258,16 @@ func (s *schedule) hush(t *Turn) {
 		t.place.active--
 		t.place.quiet++
 		s.list(t.place)
+	}
+}
+
+// dials starts the lease of a further dial; that of the first one runs already.
+func (t *Turn) dials() {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	if t.state == turnActive {
+		t.state = turnDialing
+		t.s.let(t, t.s.leaseAt(t.place), time.Now())
 	}
 }
 
@@ -278,7 +318,7 @@ func (t *Turn) end(ok bool) {
 		s.mu.Unlock()
 		return
 	}
-	t.crowded = t.crowded || s.open > crowd
+	t.crowded = s.crowds > t.crowds
 	s.open--
 	switch t.state {
 	case turnQuiet:
@@ -312,7 +352,7 @@ func (s *schedule) leave(t *Turn) {
 	if s.open == 0 && s.timer != nil {
 		s.timer.Stop()
 		s.timer = nil
-		s.dialing = [2]queue[*Turn]{}
+		s.dialing = [2]queue[rent]{}
 	}
 }
 

@@ -10,12 +10,12 @@ import (
 // lookAgain is for what the kernel has already, where we came to look after the deadline.
 const lookAgain = time.Millisecond
 
-// vigil is the wait for the peer's side of a handshake. Its time runs from the moment our ClientHello had left; waits of
+// vigil is the wait for the peer's side of a handshake, or for a response. Its time runs from the moment our ClientHello had left; waits of
 // our own are added to it.
 type vigil struct {
 	lease, timeout time.Duration
 	silent         func() // called when the peer has said nothing for the lease
-	spoke          func() // called when it says its first word; it may wait
+	spoke          func() // called when it says its first word; it may wait. nil where that word ends no silence
 	began          time.Time
 	quiet          bool // silent was called
 	heard          bool // spoke was called
@@ -54,7 +54,7 @@ func (v *vigil) read(c *conn, b []byte, n int, err error) (int, error) {
 		v.extended, v.began = true, time.Now()
 		_ = c.SetReadDeadline(v.began.Add(v.timeout))
 	}
-	if !v.heard {
+	if !v.heard && v.spoke != nil {
 		v.heard = true
 		waited := time.Now()
 		v.spoke()
