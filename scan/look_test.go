@@ -193,3 +193,48 @@ func TestSecondLookHoldsNoToken(t *testing.T) {
 		t.Errorf("%+v", summary)
 	}
 }
+
+// TestSecondLooksAreBounded has a name that keeps second looks from beginning, and more to be looked at twice than may wait:
+// those too many are judged as they were seen.
+func TestSecondLooksAreBounded(t *testing.T) {
+	t.Parallel()
+	const beyond = 50
+	released := make(chan struct{})
+	p, f, _ := parked(t, time.Minute, 2, func(_ context.Context, addr netip.Addr, _ int) error {
+		if addr.As4()[3] == 2 {
+			<-released
+		}
+		return broken(syscall.ECONNRESET)
+	})
+	p.Concurrency = 64
+	given, all := make(chan struct{}, scan.DeferredMax+beyond+1), 0
+	list := func(yield func(inventory.Domain) bool) {
+		defer close(released)
+		yield(domains("blocker.example.test@93.184.2.2")[0])
+		d := domains("n.example.test@93.184.2.1")[0]
+		for range scan.DeferredMax + beyond {
+			if !yield(d) {
+				return
+			}
+		}
+		patience := time.After(time.Minute)
+		for n := range beyond {
+			select {
+			case <-given:
+			case <-patience:
+				t.Errorf("%d of %d are judged at once", n, beyond)
+				return
+			}
+		}
+	}
+	if _, err := p.Run(t.Context(), list, func(triage.Result) error {
+		all++
+		given <- struct{}{}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.dials("93.184.2.1"); all != scan.DeferredMax+beyond+1 || n != 2*scan.DeferredMax+beyond {
+		t.Errorf("%d records, %d connections", all, n)
+	}
+}
