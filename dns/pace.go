@@ -15,6 +15,7 @@ const (
 	// queueMax is the delay that our own queries may add at the server before the window stops growing, or a quarter of
 	// the round trip where that is more: of a server that answers 30,000 queries a second some 120 wait then.
 	queueMax    = 4 * time.Millisecond
+	idleMax     = 8  // rounds after which a little more is tried
 	queueSample = 32 // replies of which the fastest tells that delay
 	// windowNear is how far the window opens at least before it is bound to what the way holds: four times as many
 	// queries as are answered in the time of the fastest reply. More would only wait, here or there, and take memory.
@@ -55,6 +56,13 @@ type pace struct {
 	some    int
 	fastest time.Duration
 	queued  bool // it is long
+	// A round is a round trip, or a spell. Where replies are slow from the first, a long queue is told from slow names by
+	// what a wider window brings: more replies a second, or none.
+	roundBegan   instant
+	roundReplies int
+	best         float64 // replies a second in the best round
+	allowed      float64 // how far the window may open all the same
+	idle         int     // rounds since it brought more
 
 	lastReply instant // any reply that could be believed
 	lastLoss  instant // a confirmed one
@@ -115,15 +123,36 @@ func (p *pace) replied(rtt time.Duration, useful bool, now instant) {
 		p.some, p.fastest = 0, time.Hour
 	}
 	p.passTime(now)
+	p.endRound(now)
 	if useful {
 		p.answered++
+		p.roundReplies++
 		p.grow()
+	}
+}
+
+// endRound compares what the last round brought with the best one.
+func (p *pace) endRound(now instant) {
+	took := now - p.roundBegan
+	if took < max(spell, p.smooth) {
+		return
+	}
+	rate := float64(p.roundReplies) / took.Seconds()
+	p.roundBegan, p.roundReplies = now, 0
+	p.idle++
+	switch {
+	case 4*p.spread < p.smooth: // all alike: what delays them is the queue
+		p.allowed = 0
+	case rate > 1.1*p.best:
+		p.best, p.idle, p.allowed = rate, 0, 2*p.window
+	case p.idle >= idleMax:
+		p.best, p.idle, p.allowed = 0.9*p.best, 0, 1.25*p.window // things change
 	}
 }
 
 // grow opens the window a little, where it was full and the server keeps up.
 func (p *pace) grow() {
-	if p.queued || float64(p.inflight)+1 < p.window/2 {
+	if p.queued && p.window >= p.allowed || float64(p.inflight)+1 < p.window/2 {
 		return
 	}
 	if p.window < p.threshold {
@@ -193,6 +222,7 @@ func (p *pace) shrink(now instant) {
 	p.window = max(windowMin, p.window*min(max(good/max(good+bad, 1), 0.5), 0.7))
 	p.threshold = p.window
 	p.cut = now
+	p.allowed = 0
 }
 
 // slowDown limits the rate, for a server that drops what exceeds one: no window is small enough where the round trip is

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -83,6 +84,45 @@ func TestPaceSparesASlowServer(t *testing.T) {
 	}
 	if s.lost > 600 {
 		t.Errorf("%d lost of %d", s.lost, got)
+	}
+}
+
+// TestPaceOfSlowNames holds that a resolver with much to find out is asked more at once, although its first replies came
+// from its cache: each query takes as long as its name's servers, whatever else is asked.
+func TestPaceOfSlowNames(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	p := newPace(0)
+	for range 8 { // of the control names
+		p.replied(100*time.Microsecond, true, 0)
+	}
+	type reply struct{ sent, at instant }
+	var waiting []reply
+	answered := 0
+	for now := instant(0); now < 30*time.Second; now += time.Millisecond {
+		still := waiting[:0]
+		for _, r := range waiting {
+			if r.at > now {
+				still = append(still, r)
+				continue
+			}
+			p.inflight--
+			p.replied(now-r.sent, true, now)
+			answered++
+		}
+		waiting = still
+		n, _ := p.room(now)
+		p.sent(max(n, 0))
+		for range n {
+			slow := 20 + random.IntN(80)
+			if random.IntN(10) < 3 {
+				slow = 100 + random.IntN(3900)
+			}
+			waiting = append(waiting, reply{now, now + time.Duration(slow)*time.Millisecond})
+		}
+	}
+	if answered < 20_000 {
+		t.Errorf("%d answers in half a minute; window %.0f", answered, p.window)
 	}
 }
 
