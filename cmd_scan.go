@@ -90,6 +90,11 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	}
 	defer to.discard()
 	meta := report.Run{ID: runID(), Kind: kind}
+	kept, err := remember(ctx, s, set, meta)
+	if err != nil {
+		return err
+	}
+	defer kept.close()
 	out, err := report.New(to, set.outputFormat(s.out), report.Options{
 		Run: meta.ID, Severities: set.severities, Width: set.outputWidth(s.out), Color: set.color(s, s.out),
 	})
@@ -102,6 +107,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	summary, err := pipeline.Run(ctx, in.domains(), func(r triage.Result) error {
 		meta.Counts.Add(r.Severity)
 		progress.Done(r.Severity)
+		kept.add(ctx, &r)
 		failed = out.Write(r)
 		return failed
 	})
@@ -115,6 +121,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	meta.StartedAt, meta.FinishedAt, meta.Asked = summary.Started, summary.Finished, summary.Asked
 	meta.Complete = summary.Complete && !in.unread
 	meta.Trusted, meta.Reason = summary.Untrusted == "", summary.Untrusted
+	in.failed = cmp.Or(in.failed, kept.finish(ctx, meta))
 	if in.failed != nil {
 		meta.Problem = in.failed.Error()
 	}

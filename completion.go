@@ -84,7 +84,7 @@ func (o option) values() []string {
 }
 
 // path reports whether the flag takes the name of a file.
-func (o option) path() bool { return o.value == "FILE" || o.value == "PEM" }
+func (o option) path() bool { return o.value == "FILE" || o.value == "PEM" || o.name == "db" }
 
 // names returns the flag as it is typed.
 func (o option) names() []string {

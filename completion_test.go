@@ -65,6 +65,7 @@ func TestCompletionBash(t *testing.T) {
 		{"files", "certscan -f lis", "list of mine.txt", "scan"},
 		{"a value that nobody knows", "certscan --ours ", "", "scan CIDR"},
 		{"shells", "certscan completion ", "bash zsh fish powershell", "scan"},
+		{"a store", "certscan history --db lis", "list of mine.txt", "scan"},
 		{"commands of config", "certscan config ", "init check schema", "scan config"},
 		{"one of them begun", "certscan config in", "init", "inventory check"},
 		{"its flags", "certscan config check -", "--config -c --help", "--format --port"},

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"certscan/store"
 	"certscan/triage"
 )
 
@@ -23,6 +25,8 @@ type configuration struct {
 	Managers   map[string]managerData `key:"managers" doc:"Who answers for customers, by the name that manager refers to."`
 	Resolvers  []resolverData         `key:"resolvers" doc:"Ask these, the first one normally; default the nameserver lines of /etc/resolv.conf. --resolver takes the place of all of it."`
 	Probe      probeData              `key:"probe" doc:"How servers are asked."`
+	Database   databaseData           `key:"database" doc:"Where runs are kept: sqlite: and an absolute path, postgres://USER@HOST/DATABASE, or the word default for the usual place; a URL with a password belongs into env or file. Without it scan, dns and probe keep nothing."`
+	Keep       keepData               `key:"keep" doc:"How long it is kept."`
 	Thresholds thresholdData          `key:"thresholds" doc:"When a certificate that runs out is told: the smaller of the time left and the share of its lifetime."`
 
 	doc     *document          // nil where no file was found
@@ -88,6 +92,16 @@ type probeData struct {
 	UserAgent  header `key:"user_agent" doc:"What we call ourselves in HTTP requests; default certscan, its version and where to read about it."`
 }
 
+type databaseData struct {
+	Place word `alone:"yes"`
+	Env   word `key:"env" doc:"The environment variable that holds it."`
+	File  word `key:"file" doc:"The file that holds it, which others than its owner must not be able to write."`
+}
+
+type keepData struct {
+	Runs duration `key:"runs" doc:"prune removes runs that began longer ago; since when a name has its verdict is never forgotten."`
+}
+
 type thresholdData struct {
 	Warn   threshold `key:"warn" doc:"cert_expiring at WARN; default 30d and 1/3."`
 	Urgent threshold `key:"urgent" doc:"cert_expiring at URGENT; default 14d and 14/90."`
@@ -108,6 +122,11 @@ func (c *configuration) values(o option) []value {
 			out = append(out, r.Address.value)
 		}
 		return out
+	case "older-than":
+		if c.Keep.Runs.given() {
+			return []value{c.Keep.Runs.value}
+		}
+		return nil
 	case "ours":
 	default:
 		return c.options[o.key()]
@@ -156,6 +175,7 @@ func (c *configuration) check() faults {
 	found = append(found, c.checkOrigins()...)
 	found = append(found, c.checkResolvers()...)
 	found = append(found, c.checkOptions()...)
+	found = append(found, c.Database.check()...)
 	first := map[string]place{}
 	for _, e := range c.Domains {
 		if at, known := first[e.Domain.domain.Name]; known && e.Domain.given() {
@@ -185,6 +205,19 @@ func (c *configuration) checkOptions() (found faults) {
 			bad, _ := errors.AsType[faults](err)
 			found = append(found, bad...)
 		}
+	}
+	return found
+}
+
+// check refuses a password in the file. The line is not shown.
+func (d *databaseData) check() (found faults) {
+	if u, err := url.Parse(d.Place.text); store.IsURL(d.Place.text) && (err != nil || u.User.String() != u.User.Username() || u.Query().Has("password")) {
+		f := d.Place.at.fault("database: a password, or a URL that cannot be read: write database: {env: DATABASE_URL} or {file: PATH}, and the URL there")
+		f.hidden = true
+		found = append(found, f)
+	}
+	if d.Env.given() && d.File.given() {
+		found = append(found, d.File.at.fault("database: env and file both: take one of them out"))
 	}
 	return found
 }
@@ -275,8 +308,12 @@ func either(a, b value) place {
 // key is where the option stands in the configuration file: parts by dot, empty for one that stands in none.
 func (o option) key() string {
 	switch o.name {
-	case "config", "file": // the file cannot name itself; inventory stands for --file
+	case "config", "file", "keep": // the file cannot name itself; inventory stands for --file, and keep.runs for --keep
 		return ""
+	case "db":
+		return "database"
+	case "older-than":
+		return "keep.runs"
 	case "resolver":
 		return "resolvers"
 	case "control":

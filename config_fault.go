@@ -23,12 +23,13 @@ type place struct {
 
 // fault is one mistake in the configuration file. Its text is fit for a terminal.
 type fault struct {
-	at  place
-	why string
+	at     place
+	why    string
+	hidden bool // the line holds a secret, and is not shown
 }
 
 func (p place) fault(format string, args ...any) *fault {
-	return &fault{p, fmt.Sprintf(format, args...)}
+	return &fault{at: p, why: fmt.Sprintf(format, args...)}
 }
 
 // What is shown of a source line: so many characters around the mistake.
@@ -41,6 +42,9 @@ func (f *fault) Error() string {
 	where := report.Terminal(f.at.doc.file)
 	if f.at.line < 1 || f.at.line > len(f.at.doc.lines) {
 		return where + ": " + report.Terminal(f.why)
+	}
+	if f.hidden {
+		return fmt.Sprintf("%s:%d:%d: %s", where, f.at.line, f.at.column, report.Terminal(f.why))
 	}
 	before, after := f.at.excerpt()
 	number := fmt.Sprintf("%4d", f.at.line)

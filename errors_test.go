@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"certscan/store"
 )
 
 // failing is a way to make certscan end with an error.
@@ -85,7 +87,27 @@ func mistakes() []failing {
 		{args: "-f -", in: brokenReader{}, want: "read …: line …: …"},
 		{args: "\x01", want: "not a single name was read"},
 
-		{args: "inventory a.test --format nagios", want: "write inventory: no such form of it as nagios: table, json, jsonl, csv and markdown there are"},
+		{args: "inventory a.test --format nagios", want: "write …: no such form of it as nagios: table, json, jsonl, csv and markdown there are"},
+		{args: "a.test --db DIR", want: "store …: a directory: name a file in it"},
+		{args: "a.test --db /dev/null", want: "store …: not a regular file: name one that stands on a disk"},
+		{args: "a.test --db DIR/locked/x", want: "store …: …: name another file with --db"},
+		{args: "a.test --db DIR/bad.pem", want: "store …: not a database, and not touched: name another file with --db"},
+		{args: "a.test --db x.db", want: "store …: a relative path: name it from the root on, such as …, or write default for the usual place"},
+		{args: "a.test --db mysql://h", want: "store: no such kind of URL as …://: want an absolute path, or postgres://USER@HOST/DATABASE"},
+		{args: "a.test --db postgres://h:p/d", want: "store …: not a URL of PostgreSQL: want postgres://USER:PASSWORD@HOST/DATABASE, with what is special in the password written as %XX"},
+		{args: "a.test --db postgres://u@127.0.0.1:1/d", want: "store …: no connection: …: correct the URL, or see whether the server runs"},
+		{args: "history --db DIR/none.db", want: "store …: there is none yet: certscan scan --db … keeps runs there, or name another with --db"},
+		{args: "history a.test b.test --db DIR/history.db", want: "one domain at most is wanted, not …: certscan history example.com"},
+		{args: "diff a --db DIR/history.db", want: "two runs are wanted, or none: certscan diff RUN RUN (certscan history lists them)"},
+		{args: "diff --db DIR/history.db", want: "store …: no complete run that can be trusted: certscan scan --db keeps one"},
+		{args: "diff a b --db DIR/history.db", want: "store …: no run …: certscan history lists them"},
+		{args: "diff % b --db DIR/history.db", want: `store …: "…" is no id of a run: certscan history lists them`},
+		{args: "prune all --db DIR/history.db", want: `prune takes no "…": certscan prune --older-than 90d, or --keep 10`},
+		{args: "prune --db DIR/history.db", want: "prune what: certscan prune --older-than 90d, or --keep 10, or keep.runs in the configuration file"},
+		{args: "prune --keep 0", want: `--keep "…": want a number from 1 to 100000`},
+		{args: "prune --older-than 90", want: `--older-than "…": want a unit: …s for seconds, …d for days`},
+		{args: "prune --older-than soon", want: `--older-than "…": want a duration, such as 30s, 5m, 24h or 14d`},
+
 		{args: "a.test -o DIR", want: "write output: … is a directory: name a file in it"},
 		{args: "a.test -o DIR/no/x", want: "write output: …: no such file or directory: make that folder writable, or name another file with --output"},
 		{args: "a.test -o DIR/closed/x", want: "write output: …: permission denied: make that folder writable, or name another file with --output"},
@@ -106,7 +128,29 @@ var elsewhere = map[string]string{
 	"find a resolver: … no such file or directory: name one with --resolver": "TestErrorsOfResolvers",
 	"read …: no nameserver line in it: name a resolver with --resolver":      "TestErrorsOfResolvers",
 	"…: nobody reads the output any more":                                    "TestErrorOfUnreadOutput",
-	foreignConfig:                                                            "TestErrorOfForeignConfig",
+
+	"store: nothing says where it is usual: set HOME, or name a file with --db":              "TestUsualStore",
+	"database.env: … is not set: set it to a file or postgres://USER:PASSWORD@HOST/DATABASE": "TestScript/memory",
+	"database.file: …: …": "TestDatabaseFile",
+	"store …: permission denied: let this user write the file and its folder, or name another file with --db":                               "store.TestReadOnly",
+	"store …: read-only: let this user write the file and its folder, or name another file with --db":                                       "store.TestReadOnly",
+	"store …: a database of another program, which is not touched: name another file with --db":                                             "store.TestFaultsOfFiles",
+	"store …: written by a newer certscan (schema …, this one knows …), and not touched: upgrade certscan, or name another store with --db": "store, newer schema",
+	"store …: damaged, and not touched any more: move it away and bring back a copy, or save what can be read with sqlite3 FILE .recover":   "store.TestCorruptFile",
+	"store …: no room left on the disk: make room there; what was stored before is kept":                                                    "store.TestFullDisk",
+	"store …: another process holds it for longer than 10 s: try again when that is done":                                                   "store.TestBusy",
+	"store …: interrupted: …":                                                                                               "store, canceled",
+	"store …: user or password is wrong: correct the URL":                                                                   "store.TestFaultsOfPostgreSQL",
+	"store …: there is no such database: create it with createdb, or correct the URL":                                       "store.TestFaultsOfPostgreSQL",
+	"store …: this user may not create tables there: grant it CREATE on the schema, or give certscan a database of its own": "store.TestFaultsOfPostgreSQL",
+	"store …: a table of that name belongs to somebody else: give certscan a database of its own":                           "store.TestFaultsOfPostgreSQL",
+	"store …: no room left on the server's disk: make room there; what was stored before is kept":                           "store.TestPostgresAdvice",
+	"store …: the server takes no writes (a standby?): name the primary":                                                    "store.TestFaultsOfPostgreSQL",
+	"store …: … (SQLSTATE \"…\")":                                                                                           "store.TestPostgresAdvice",
+	"store …: several runs begin with …: write more of the id":                                                              "store, run by id",
+	"store …: one complete run of kind … alone, nothing to compare it with: scan once more":                                 "store, last two runs",
+
+	foreignConfig: "TestErrorOfForeignConfig",
 }
 
 const foreignConfig = "owned by user …, who is neither root nor you (…): run chown root …, or name a file of your own with --config"
@@ -133,6 +177,11 @@ func folder(t *testing.T) string {
 	write("secret.yaml", "", 0)
 	write("open.yaml", "", 0o600)
 	write("large", "", 0o600)
+	s, err := store.Open(t.Context(), filepath.Join(dir, "history.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
 	if err := errors.Join(os.Truncate(filepath.Join(dir, "large"), caFileBytesMax+1), os.Mkdir(filepath.Join(dir, "closed"), 0o500),
 		os.Chmod(filepath.Join(dir, "open.yaml"), 0o666)); err != nil {
 		t.Fatal(err)
@@ -187,7 +236,7 @@ func (m failing) makes(t *testing.T, dir string) {
 	s := streams{in: m.in, out: cmp.Or(m.out, io.Writer(&out)), err: &notes, env: none}
 	words := append([]string{"certscan"}, strings.Fields(strings.ReplaceAll(m.args, "DIR", dir))...)
 	first, _, _ := strings.Cut(m.args, " ")
-	if !slices.Contains([]string{"completion", "config", "inventory"}, first) {
+	if !slices.Contains([]string{"completion", "config", "inventory", "history", "diff", "prune"}, first) {
 		words = append(words, "--resolver", "127.0.0.1:1")
 	}
 	if strings.HasSuffix(m.args, "--ours") {

@@ -36,11 +36,13 @@ var (
 	listingTLS = []string{"scan", "probe"}
 	owning     = []string{"scan", "dns", "explain"}
 	reading    = []string{"scan", "dns", "probe", "inventory"}
+	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff"}
+	keeping    = []string{"scan", "dns", "probe", "history", "diff", "prune"}
 )
 
 // options is the flag table.
 var options = []option{
-	{"config", "c", text, "FILE", "", append([]string{"config check", "inventory"}, everywhere...), "the configuration file; default /etc/certscan/certscan.yaml, else certscan/certscan.yaml in $XDG_CONFIG_HOME or ~/.config"},
+	{"config", "c", text, "FILE", "", append([]string{"config check", "inventory", "history", "diff", "prune"}, everywhere...), "the configuration file; default /etc/certscan/certscan.yaml, else certscan/certscan.yaml in $XDG_CONFIG_HOME or ~/.config"},
 	{"file", "f", list, "FILE", "", reading, "read domains from FILE, - for standard input: one name a line, CSV with a column domain, JSON or YAML; repeatable"},
 	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
 	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
@@ -56,12 +58,15 @@ var options = []option{
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
 	{"rate", "", text, "N", "0", everywhere, "queries a second that one resolver gets at most, 0 for no cap but a polite one at well-known public resolvers"},
-	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", reading, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
+	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", showing, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
 	{"output", "o", text, "FILE", "", listing, "write records to FILE, put in place at the end; a device or FIFO streams"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
 	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},
 	{"summary", "", text, "text|json", "text", listing, "the closing count, on standard error"},
 	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
+	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, the others read the usual one without"},
+	{"keep", "", text, "N", "", []string{"prune"}, "keep the newest N finished runs of each kind, remove the others"},
+	{"older-than", "", text, "DURATION", "", []string{"prune"}, "remove runs that began longer ago, such as 90d"},
 	{"exit-zero", "", toggle, "", "", everywhere, "exit with 0 where it would be 1 or 2"},
 }
 

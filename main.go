@@ -95,7 +95,8 @@ func newApp(s streams) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
-			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), configCommand(s), versionCommand(s),
+			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), historyCommand(s), diffCommand(s),
+			pruneCommand(s), configCommand(s), versionCommand(s),
 			completionCommand(s),
 		},
 	}

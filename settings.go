@@ -46,6 +46,9 @@ type settings struct {
 	progress     report.Mode
 	noColor      bool
 	exitZero     bool
+	db           string         // where the store is, as flag or environment say it; empty where they do not
+	keep         int            // finished runs of each kind that prune leaves, 0 where it was not said
+	olderThan    time.Duration  // of the runs that prune removes, 0 where it was not said
 	config       *configuration // what the file says beside the flags; nil where none was looked for
 }
 
@@ -75,6 +78,8 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.severity(get("severity")))
 	keep(s.destination(get("output"), get("summary")))
 	keep(s.limits(get("timeout"), get("concurrency"), get("rate")))
+	s.db = get("db").String()
+	keep(s.retention(get("keep"), get("older-than")))
 	for name, to := range map[string]*bool{
 		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
@@ -239,6 +244,21 @@ func (s *settings) severity(v *setting) error {
 
 // numberMax is the most that a flag with N takes.
 const numberMax = 100_000
+
+// retention reads what prune is to leave.
+func (s *settings) retention(keep, olderThan *setting) (err error) {
+	if keep.String() != "" {
+		if s.keep, err = keep.number(1, numberMax); err != nil {
+			return err
+		}
+	}
+	if text := olderThan.String(); text != "" {
+		if s.olderThan, err = parseDuration(text); err != nil {
+			return olderThan.bad(text, strings.TrimPrefix(err.Error(), "want "))
+		}
+	}
+	return nil
+}
 
 func (s *settings) limits(timeout, concurrency, rate *setting) error {
 	d, err := parseDuration(timeout.String())

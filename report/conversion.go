@@ -31,6 +31,7 @@ func newRecord(run, vantage string, r *triage.Result, place *dnsFacts) Record {
 		Source:  f.Domain.Source,
 
 		CheckedAt: at, ElapsedMS: f.Elapsed.Milliseconds(),
+		Since:     instant(r.Since),
 		Severity:  r.Severity,
 		Findings:  newFindings(r.Findings),
 		Names:     newNames(f),

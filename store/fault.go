@@ -24,7 +24,7 @@ func (s *Store) fault(err error) error {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("store %s: %w", s.name, endOf(err))
+		return fmt.Errorf("store %s: interrupted: %w", s.name, endOf(err))
 	}
 	return s.says("%s", s.clean(s.advice(err)))
 }

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"certscan/fixtures"
 	"certscan/report"
@@ -200,16 +203,56 @@ func TestFaultsOfPostgreSQL(t *testing.T) {
 	if _, protected := mustURL(t, server).User.Password(); protected {
 		fails(t, with(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong-"+fixtures.PostgresPassword) }), "user or password is wrong: correct the URL")
 	}
-	mine := database(t, server, "certscan_faults")
+	mine := database(t, server, fmt.Sprint("certscan_faults_", time.Now().UnixNano()))
 	s, err := openPostgres(mine)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.db.ExecContext(t.Context(), "CREATE TABLE runs (x text)"); err != nil {
+	guest := fmt.Sprint("guest_", time.Now().UnixNano())
+	for _, query := range []string{
+		"CREATE TABLE runs (x text)", "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE ROLE " + guest + " LOGIN PASSWORD '" + fixtures.PostgresPassword + "'",
+	} {
+		if _, err := s.db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _, _ = s.db.ExecContext(context.WithoutCancel(t.Context()), "DROP ROLE "+guest); _ = s.Close() })
+	if u := mustURL(t, mine); true {
+		u.User = url.UserPassword(guest, fixtures.PostgresPassword)
+		fails(t, u.String(), "this user may not create tables there: grant it CREATE on the schema, or give certscan a database of its own")
+	}
+	fails(t, mine+"&options=-c%20default_transaction_read_only%3Don", "the server takes no writes (a standby?): name the primary")
+	fails(t, mine, "a table of that name belongs to somebody else: give certscan a database of its own")
+}
+
+func TestPostgresAdvice(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]string{
+		"53100": "no room left on the server's disk: make room there; what was stored before is kept", "XX000": `oops (SQLSTATE "XX000")`,
+	} {
+		s := Store{name: "postgres://h/d"}
+		err := s.fault(fmt.Errorf("write: %w", &pgconn.PgError{Code: state, Message: "oops"}))
+		if got := err.Error(); got != "store postgres://h/d: "+want {
+			t.Error(got)
+		}
+	}
+}
+
+// TestBusy holds the file by another connection for longer than is waited.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "certscan.db")
+	s, other := open(t, path), open(t, path)
+	s.db.SetMaxOpenConns(1) // the wait is one connection's
+	if _, err := s.db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
 	}
-	_ = s.Close()
-	fails(t, mine, "a table of that name belongs to somebody else: give certscan a database of its own")
+	err := other.inTx(t.Context(), func(*sql.Tx) error { // takes the writer's place
+		return s.PutRegistration(t.Context(), "a.example", Registration{Asked: hour(0)})
+	})
+	if err == nil || !strings.Contains(err.Error(), "another process holds it for longer than 10 s: try again when that is done") {
+		t.Errorf("%v", err)
+	}
 }
 
 func mustURL(t *testing.T, text string) *url.URL {

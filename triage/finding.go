@@ -84,4 +84,6 @@ type Result struct {
 	// Tried holds every rule in the order it was tried, where somebody asked for it: see [Policy.Tried].
 	Tried    []Rule
 	JudgedAt time.Time
+	// Since is when this verdict and severity began; zero where no history knows. Policy.Judge leaves it so.
+	Since time.Time
 }
