@@ -86,6 +86,9 @@ func TestMemoryFails(t *testing.T) {
 	for range 1000 {
 		m.add(t.Context(), &r)
 	}
+	if m.failed == nil {
+		t.Error("nothing failed")
+	}
 	if err := m.finish(t.Context(), report.Run{}); err == nil || !strings.HasPrefix(err.Error(), "store ") {
 		t.Errorf("%v", err)
 	}

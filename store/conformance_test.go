@@ -25,7 +25,7 @@ func conformance(t *testing.T, where func(t *testing.T) string) {
 		"hostile names": testHostile, "history": testHistory, "diff": testDiff, "last two runs": testLastTwo, "prune": testPrune,
 		"run by id": testRunByID, "registrations": testRegistrations, "limits": testLimits, "limits of several processes": testLimitsShared,
 		"newer schema": testNewer, "opened by many at once": testOpenedByMany, "canceled": testCanceled, "batches": testBatches,
-		"several addresses of a name": testSeveralAddresses,
+		"several addresses of a name": testSeveralAddresses, "many names": testMany,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (s *Store) Begin(ctx context.Context, run report.Run) (*Recording, error) {
 
 // Add fills rec.Since from the history, and keeps rec. Since stays zero where nothing could be told: without a verdict,
 // as from `certscan probe`, and with the verdict unknown, which ends nothing. Records are written in batches: a process
-// that is killed may lose the last one, and nothing else.
+// that is killed may lose the last one, and nothing else. After an error nothing more can be kept: the run stays unfinished.
 func (r *Recording) Add(ctx context.Context, rec *report.Record) error {
 	ctx, cancel := settling(ctx)
 	defer cancel()
@@ -77,7 +78,11 @@ func (r *Recording) Add(ctx context.Context, rec *report.Record) error {
 	if r.held < batchRecords && time.Since(r.first) < batchAge {
 		return nil
 	}
-	return r.store.fault(r.flush(ctx, r.store.db))
+	if err := r.store.inTx(ctx, func(tx *sql.Tx) error { return r.flush(ctx, tx) }); err != nil {
+		return r.store.fault(err)
+	}
+	r.written()
+	return nil
 }
 
 // since returns when the verdict and severity of rec began: with the last span, where they still are what they were.
@@ -94,31 +99,46 @@ func (r *Recording) since(ctx context.Context, rec *report.Record, verdict strin
 	return instant(since), nil
 }
 
-// execer is a database or a transaction.
-type execer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
-// flush writes what waits as one statement, which is all or nothing.
-func (r *Recording) flush(ctx context.Context, to execer) error {
+// flush writes what waits.
+func (r *Recording) flush(ctx context.Context, tx *sql.Tx) error {
 	if r.held == 0 {
 		return nil
 	}
+	rows := r.held // as one statement: a server is asked once
+	if r.store.sqlite {
+		rows = 1 // its driver looks each parameter up among all of the statement
+	}
+	insert, err := tx.PrepareContext(ctx, insertRecords(rows))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
+	for values := range slices.Chunk(r.batch, rows*recordColumns) {
+		if _, err := insert.ExecContext(ctx, values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// written forgets what was flushed, once it is there for good.
+func (r *Recording) written() {
+	clear(r.batch)
+	r.batch, r.held = r.batch[:0], 0
+}
+
+// insertRecords is the statement for so many records.
+func insertRecords(rows int) string {
 	var q strings.Builder
 	q.WriteString("INSERT INTO records (run, seq, name, domain, verdict, reason, severity, checked, since, record) VALUES ")
-	for row := range r.held {
+	for row := range rows {
 		for c := range recordColumns {
 			q.WriteString([]string{", ", "("}[btoi(c == 0)])
 			fmt.Fprintf(&q, "$%d", row*recordColumns+c+1)
 		}
-		q.WriteString([]string{"), ", ")"}[btoi(row == r.held-1)])
+		q.WriteString([]string{"), ", ")"}[btoi(row == rows-1)])
 	}
-	if _, err := to.ExecContext(ctx, q.String(), r.batch...); err != nil {
-		return err
-	}
-	clear(r.batch)
-	r.batch, r.held = r.batch[:0], 0
-	return nil
+	return q.String()
 }
 
 func btoi(b bool) int {

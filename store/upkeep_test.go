@@ -271,3 +271,30 @@ func testBatches(t *testing.T, where string) {
 		t.Errorf("%d spans, %v", spans, err)
 	}
 }
+
+// testMany holds that the work grows with the number of names, and not with its square: that would take minutes.
+func testMany(t *testing.T, where string) {
+	t.Helper()
+	s := open(t, where)
+	var all []seen
+	for i := range 20_000 {
+		all = append(all, seen{fmt.Sprint("d", i, ".example"), "parked", triage.OK})
+	}
+	keep(t, s, "r0", 0, nil, all...)
+	keep(t, s, "r1", 1, nil, all[1:]...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	n := 0
+	for _, err := range s.Diff(ctx, "r0", "r1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d changes", n)
+	}
+	if got := collect(t, s.Prune(ctx, 0, hour(1))); len(got) != 1 || got[0].Records != 20_000 {
+		t.Errorf("%+v", got)
+	}
+}

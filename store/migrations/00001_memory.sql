@@ -29,7 +29,7 @@ CREATE TABLE records (
     record   text   NOT NULL, -- JSON, as it was emitted
     PRIMARY KEY (run, seq)
 );
-CREATE INDEX records_name ON records (name, run);
+CREATE INDEX records_name ON records (name, run, seq);
 
 -- Spans of time in which verdict and severity of a name stayed as they were. They outlive the runs.
 CREATE TABLE history (
