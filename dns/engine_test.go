@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"certscan/fixtures"
@@ -393,6 +395,44 @@ func BenchmarkResolve(b *testing.B) {
 	if n != 2*b.N {
 		b.Fatal("not all answered")
 	}
+}
+
+// TestRestartedServer holds that a server which starts anew, and refuses meanwhile, costs no name its answer, however
+// short its round trip was found to be.
+func TestRestartedServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var first *mirror
+		r, err := New(Config{
+			Servers: []netip.AddrPort{netip.MustParseAddrPort("193.0.0.53:53")},
+			Dial: func(context.Context, string, netip.AddrPort) (net.Conn, error) {
+				if first == nil {
+					first = newMirror()
+					return first, nil
+				}
+				if time.Since(began) < 1200*time.Millisecond {
+					return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+				}
+				return newMirror(), nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		r.Resolve(t.Context(), same(2000), func(a Answer) {
+			if n++; n == 500 {
+				_ = first.Close()
+			}
+			if len(a.Addrs) != 2 {
+				t.Errorf("%s after %d attempts, %s", words(a), a.A.Attempts, a.A.Trouble)
+			}
+		})
+		if n != 2000 {
+			t.Errorf("%d answers", n)
+		}
+	})
 }
 
 // TestPortsChange holds that a long list does not leave by one source port.

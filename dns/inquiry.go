@@ -329,5 +329,5 @@ func (e *engine) fail(q *inquiry, u *upstream, why string, now instant) {
 		return
 	}
 	q.stage = stagePaused
-	e.arm(q, now+u.wait(int(q.tries)-1, false, e.cfg.Timeout)/3)
+	e.arm(q, now+firstWait(int(q.tries)-1, e.cfg.Timeout)/3) // whatever the round trip: it starts when it starts
 }

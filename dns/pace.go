@@ -254,13 +254,7 @@ func (p *pace) aliveAt(sent instant) bool { return p.samples > 0 && p.lastReply+
 // the timeout.
 func (p *pace) wait(attempt int, last bool, timeout time.Duration) time.Duration {
 	if p.samples < learned {
-		switch attempt {
-		case 0:
-			return timeout * 3 / 10
-		case 1:
-			return timeout * 6 / 10
-		}
-		return timeout
+		return firstWait(attempt, timeout)
 	}
 	soon := min(max(p.smooth+4*p.spread, 3*p.smooth, waitMin), timeout*3/10)
 	switch {
@@ -270,6 +264,17 @@ func (p *pace) wait(attempt int, last bool, timeout time.Duration) time.Duration
 		return timeout
 	}
 	return min(max(2*soon, 4*p.slowest, patienceMin), timeout)
+}
+
+// firstWait is how long a reply to the given attempt is waited for where nothing is learned.
+func firstWait(attempt int, timeout time.Duration) time.Duration {
+	switch attempt {
+	case 0:
+		return timeout * 3 / 10
+	case 1:
+		return timeout * 6 / 10
+	}
+	return timeout
 }
 
 // publicRates are the queries a second that a client may send to public resolvers: Google names 1,500 an address
