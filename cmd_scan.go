@@ -193,21 +193,28 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 	if kind == "dns" {
 		concurrency = set.concurrency // as many as the resolvers bear
 	}
-	resolver, err := dns.New(set.asking(servers))
+	networks := dns.NewNetworks(set.ours, set.allowPrivate)
+	asking := set.asking(servers)
+	asking.Allow = networks.Dialable
+	resolver, err := dns.New(asking)
 	if err != nil {
 		return scan.Pipeline{}, err
 	}
-	networks := dns.NewNetworks(set.ours, set.allowPrivate)
 	p := scan.Pipeline{
 		Resolver: resolver, Networks: networks, Controls: set.controls, Concurrency: concurrency,
 		Unowned: kind == "probe", DialAll: set.probeAll || kind == "explain",
 		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http, Policy: set.config.policy(),
 		Log: slog.New(slog.NewTextHandler(notes, nil)),
 	}
+	if kind != "probe" && set.registration {
+		if p.Registry, err = set.registry(resolver, networks); err != nil {
+			return p, err
+		}
+	}
 	if kind != "dns" {
 		p.Prober, err = probe.New(probe.Config{
 			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
-			Connections: connections(2 * len(servers)), Fast: set.fast, PostQuantum: set.postQuantum,
+			Connections: connections(2*len(servers) + dns.DirectMax), Fast: set.fast, PostQuantum: set.postQuantum,
 			UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
 		})
 	}
@@ -215,6 +222,19 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 		_, _ = fmt.Fprintln(notes, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")
 	}
 	return p, err
+}
+
+// registry puts together who is asked about registrations.
+func (s *settings) registry(resolver *dns.Resolver, networks *dns.Networks) (*dns.Registry, error) {
+	return dns.NewRegistry(dns.RegistryConfig{
+		Lookup: func(ctx context.Context, host string) []netip.Addr {
+			a := resolver.Lookup(ctx, dns.Question{Name: host})
+			return a.Addrs
+		},
+		Allow: networks.Dialable, RDAPURL: s.rdapURL, WhoisServer: s.whoisServer,
+		WhoisRate: s.config.Registries.WhoisRate.number, Timeout: s.timeout, Roots: s.roots,
+		UserAgent: cmp.Or(s.config.Probe.UserAgent.text, userAgent()),
+	})
 }
 
 // usualConcurrency is how many names are in flight by default. They wait without a file descriptor or a goroutine.

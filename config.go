@@ -24,6 +24,7 @@ type configuration struct {
 	Ignore     []glob                 `key:"ignore" doc:"Names of an inventory or a list that are not looked at, only counted. A name on the command line is looked at all the same."`
 	Managers   map[string]managerData `key:"managers" doc:"Who answers for customers, by the name that manager refers to."`
 	Resolvers  []resolverData         `key:"resolvers" doc:"Ask these, the first one normally; default the nameserver lines of /etc/resolv.conf. --resolver takes the place of all of it."`
+	Registries registryData           `key:"registration" doc:"How registries are asked about names that are not clean."`
 	Probe      probeData              `key:"probe" doc:"How servers are asked."`
 	Database   databaseData           `key:"database" doc:"Where runs are kept: sqlite: and an absolute path, postgres://USER@HOST/DATABASE, or the word default for the usual place; a URL with a password belongs into env or file. Without it scan, dns and probe keep nothing."`
 	Keep       keepData               `key:"keep" doc:"How long it is kept."`
@@ -85,6 +86,11 @@ type resolverData struct {
 	Address  resolverAddress `key:"address" need:"yes" alone:"yes" doc:"Where it is asked; port 53 where none is given."`
 	Operator word            `key:"operator" doc:"Who runs it, for people: messages about the resolver tell it."`
 	Rate     count           `key:"rate" doc:"Queries a second that it gets at most; default the key rate. --rate takes the place of it."`
+}
+
+type registryData struct {
+	WhoisRate perMinute `key:"whois_rate" fallback:"15/m" doc:"Queries a minute that one WHOIS server gets at most."`
+	Every     duration  `key:"every" fallback:"30d" doc:"How often the registration of a clean name is looked up; daily in the last 45 days before its end."`
 }
 
 type probeData struct {
@@ -320,6 +326,10 @@ func (o option) key() string {
 		return "controls"
 	case "timeout":
 		return "probe.timeout"
+	case "registration":
+		return "registration.ask"
+	case "rdap-url", "whois-server":
+		return "registration." + strings.ReplaceAll(o.name, "-", "_")
 	}
 	return strings.ReplaceAll(o.name, "-", "_")
 }

@@ -271,6 +271,29 @@ func (c *count) parse() error {
 
 func (*count) form() form { return form{kind: "integer", says: "number", least: 1, most: numberMax} }
 
+// perMinute is a rate: 15/m.
+type perMinute struct {
+	value
+	number int
+}
+
+// perMinuteMax is more than any registry bears.
+const perMinuteMax = 1000
+
+func (r *perMinute) parse() error {
+	text, ok := strings.CutSuffix(r.text, "/m")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 1 || n > perMinuteMax {
+		return fmt.Errorf("want a rate from 1/m to %d/m, such as 15/m", perMinuteMax)
+	}
+	r.number = n
+	return nil
+}
+
+func (*perMinute) form() form {
+	return form{kind: "string", says: "rate: 15/m", pattern: "^[0-9]+/m$"}
+}
+
 // header is a text that can stand in a line of HTTP.
 type header struct{ value }
 

@@ -56,6 +56,8 @@ func mistakes() []failing {
 		{args: "a.test --rate 100001", want: `--rate "…": want a number from 0 to 100000`},
 		{args: "a.test --timeout 5", want: `--timeout "…": want a unit: …s for seconds, …ms for milliseconds`},
 		{args: "a.test --timeout soon", want: `--timeout "…": want a duration, such as 5s or 800ms`},
+		{args: "a.test --rdap-url ftp://x", want: `--rdap-url "…": want the base of an RDAP service, such as https://rdap.example.net/v1/`},
+		{args: "a.test --whois-server a..b", want: `--whois-server "…": want a host or host:port, such as whois.example.net or 127.0.0.1:4343`},
 		{args: "a.test --severity BAD", want: `--severity "…": want URGENT, WARN or OK, several by comma`},
 		{args: "a.test --format xml", want: `--… "…": want …, …`},
 		{args: "a.test --summary xml", want: `--… "…": want …, …`},

@@ -7,7 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -49,6 +51,9 @@ type settings struct {
 	db           string         // where the store is, as flag or environment say it; empty where they do not
 	keep         int            // finished runs of each kind that prune leaves, 0 where it was not said
 	olderThan    time.Duration  // of the runs that prune removes, 0 where it was not said
+	registration bool           // ask registries
+	rdapURL      string         // in place of the table; empty for it
+	whoisServer  string         // likewise
 	config       *configuration // what the file says beside the flags; nil where none was looked for
 }
 
@@ -77,6 +82,7 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.words(get("http"), get("format"), get("progress")))
 	keep(s.severity(get("severity")))
 	keep(s.destination(get("output"), get("summary")))
+	keep(s.registries(get("registration"), get("rdap-url"), get("whois-server")))
 	keep(s.limits(get("timeout"), get("concurrency"), get("rate")))
 	s.db = get("db").String()
 	keep(s.retention(get("keep"), get("older-than")))
@@ -240,6 +246,41 @@ func (s *settings) severity(v *setting) error {
 		s.severities = append(s.severities, level)
 	}
 	return nil
+}
+
+// registries reads whether and where registries are asked.
+func (s *settings) registries(ask, rdap, whois *setting) error {
+	word, err := ask.word()
+	if err != nil {
+		return err
+	}
+	s.registration, s.rdapURL, s.whoisServer = word != "off", rdap.String(), whois.String()
+	if s.rdapURL != "" {
+		u, err := url.Parse(s.rdapURL)
+		if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery+u.Fragment != "" || u.User != nil {
+			return rdap.bad(s.rdapURL, "the base of an RDAP service, such as https://rdap.example.net/v1/")
+		}
+	}
+	if s.whoisServer != "" && !isHostPort(s.whoisServer) {
+		return whois.bad(s.whoisServer, "a host or host:port, such as whois.example.net or 127.0.0.1:4343")
+	}
+	return nil
+}
+
+// isHostPort reports whether a text is a name or an address that can be asked, with or without a port.
+func isHostPort(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = strings.Trim(text, "[]"), "43"
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
+		return true
+	}
+	d, err := inventory.Parse(host)
+	return err == nil && d.Invalid == "" && !d.Wildcard() && d.Name == strings.ToLower(host)
 }
 
 // numberMax is the most that a flag with N takes.

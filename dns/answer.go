@@ -83,6 +83,9 @@ type Answer struct {
 	// CheckingDisabled is the outcome of asking for A once more with CD=1 (RFC 4035 §3.2.2), asked only after SERVFAIL.
 	CheckingDisabled Reply
 
+	// Inquiry is what was asked beyond the resolver; nil for a clean name, which costs two queries. See [Resolver.Inquire].
+	Inquiry *Inquiry
+
 	Elapsed time.Duration
 }
 

@@ -9,12 +9,12 @@ import (
 )
 
 // Judge decides where a name stands, by the first rule that matches in the contract's order: invalid, unknown,
-// dangling, parked, mixed, proxied, private; then, with a foreign address, moved; without any, broken, no_address,
-// name_missing, not_delegated. origin holds further addresses that are ours for this name alone. It is pure, and leaves
+// dangling, parked, mixed, proxied, private; then, with a foreign address, expired, moved; without any, broken,
+// no_address, name_missing, expired, on_hold, free, not_delegated. origin holds further addresses that are ours for this name alone. It is pure, and leaves
 // out which rules were tried: [Networks.Tried] tells that, with the same input.
 //
-// free, expired and on_hold need the registry's word: until it was asked, a registrable domain that does not exist
-// is not_delegated.
+// free, expired and on_hold need the registry's word, and free that of the parent zone as well (a.Inquiry): until both
+// were asked, a registrable domain that does not exist is not_delegated.
 func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 	var said notes
 	j := n.sort(a, origin, &said)
@@ -25,8 +25,11 @@ func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 			said.sentence(v.evidence.of(j))
 		}
 	}
+	for _, sentence := range j.inquiry.evidence() {
+		said.sentence(sentence)
+	}
 	doubt := doubt(a)
-	if o.Verdict == Unknown || doubt != "" {
+	if o.Verdict == Unknown || doubt != "" || j.inquiry.Overruled != "" {
 		o.Confidence = Low
 	}
 	said.sentence(doubt)
@@ -75,6 +78,7 @@ const (
 type judgement struct {
 	n                              *Networks
 	a                              *Answer
+	inquiry                        *Inquiry        // an empty one where nothing was asked
 	known                          bool            // something says what is ours
 	counts                         [parties][2]int // of IPv4 and of IPv6
 	provider, cname, cnameProvider string
@@ -82,7 +86,10 @@ type judgement struct {
 
 // sort counts the addresses and tells of each, and of the way to them.
 func (n *Networks) sort(a *Answer, origin []netip.Addr, said *notes) *judgement {
-	j := &judgement{n: n, a: a, known: n.Known() || len(origin) > 0}
+	j := &judgement{n: n, a: a, inquiry: a.Inquiry, known: n.Known() || len(origin) > 0}
+	if j.inquiry == nil {
+		j.inquiry = noInquiry
+	}
 	said.room(len(a.Addrs))
 	if len(a.CNAMEs) > 0 {
 		said.sentence("CNAME " + a.Asked + " → " + strings.Join(a.CNAMEs, " → "))

@@ -270,11 +270,12 @@ func (c *apexCache) forget(domain string, e *apexEntry) {
 	}
 }
 
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
 	limited, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	<-limited.Done()
+	return ctx.Err() == nil
 }
 
 // normal returns the form in which names are compared and kept: lower case, without the trailing dot.

@@ -40,6 +40,9 @@ type Config struct {
 	Rate float64
 	// Rates are the rates of single servers, where they differ from Rate.
 	Rates map[netip.AddrPort]float64
+	// Allow says which addresses of name servers found in the DNS may be asked; nil is the public ones. Resolvers are
+	// asked wherever they are.
+	Allow func(netip.Addr) bool
 	// Operators name who runs a server, for people to tell servers apart.
 	Operators map[netip.AddrPort]string
 }
@@ -64,6 +67,11 @@ const (
 type Resolver struct {
 	cfg  Config
 	apex apexCache
+	// What zones said, so that a thousand names of one ask once.
+	zones       remembered[zoneFacts]
+	delegations remembered[Delegation]
+	rewrites    remembered[rewriting]
+	direct      chan struct{} // a place for each open question to a name server
 	// order holds the indexes of servers in the order they are asked; Check replaces it.
 	order atomic.Pointer[[]int]
 
@@ -88,7 +96,10 @@ func New(cfg Config) (*Resolver, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.Attempts = max(cmp.Or(cfg.Attempts, defaultAttempts), len(cfg.Servers))
 	cfg.Concurrency = cmp.Or(cfg.Concurrency, defaultConcurrency)
-	r := &Resolver{cfg: cfg}
+	if cfg.Allow == nil {
+		cfg.Allow = func(a netip.Addr) bool { return !SpecialPurpose(a) }
+	}
+	r := &Resolver{cfg: cfg, direct: make(chan struct{}, DirectMax)}
 	order := make([]int, len(cfg.Servers))
 	for i := range order {
 		order[i] = i

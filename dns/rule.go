@@ -64,10 +64,14 @@ var rules = []struct {
 	{"mixed", (*judgement).mixed},
 	{"proxied", (*judgement).proxied},
 	{"private", (*judgement).onlyPrivate},
+	{"expired", (*judgement).expiredElsewhere},
 	{"moved", (*judgement).moved},
 	{"broken", (*judgement).broken},
 	{"no_address", (*judgement).noAddress},
 	{"name_missing", (*judgement).nameMissing},
+	{"expired", (*judgement).expired},
+	{"on_hold", (*judgement).onHold},
+	{"free", (*judgement).free},
 	{"not_delegated", (*judgement).notDelegated},
 	{"unknown", (*judgement).nothingSaid},
 }
@@ -88,6 +92,10 @@ func (j *judgement) unknown() outcome {
 	switch {
 	case a4.Status == StatusCanceled || a6.Status == StatusCanceled:
 		return yes(ReasonNone, "the run was cut").because("the run was cut before the name was finished")
+	case j.inquiry.Odds != "":
+		return yesFor(ReasonNone, odds) // Judge quotes them as evidence
+	case j.inquiry.Fault != ReasonNone:
+		return no("the resolver answers others, and the name servers of this one give no answer")
 	case len(j.a.Addrs) > 0 || a4.Status.OK() || a6.Status.OK() || j.a.Loop:
 		return no("a resolver answered")
 	case a4.Status == StatusServFail || a6.Status == StatusServFail:
@@ -138,7 +146,11 @@ func (j *judgement) dangling() outcome {
 	if !j.a.absent() {
 		return no("the end of the CNAME chain exists")
 	}
-	return yesFor(ReasonNone, func(j *judgement) string {
+	reason := ReasonNone
+	if j.unregistered(Registrable(j.target())) {
+		reason = ReasonTargetFree
+	}
+	return yesFor(reason, func(j *judgement) string {
 		return "the CNAME chain ends in " + j.target() + ", which does not exist"
 	}).becauseOf(func(j *judgement) string { return j.target() + " does not exist (NXDOMAIN)" })
 }
@@ -250,6 +262,9 @@ func (j *judgement) broken() outcome {
 	if j.a.Loop {
 		return yes(ReasonLoop, "the CNAMEs go in a circle").because("the CNAME chain returns to itself or is longer than 16 names")
 	}
+	if fault := j.inquiry.Fault; fault != ReasonNone && dnssec(j) == "" {
+		return yes(fault, "no name server of the domain gives an answer").becauseOf(blamed)
+	}
 	if j.a.A.Status.OK() || j.a.AAAA.Status.OK() {
 		return no("the DNS answers")
 	}
@@ -328,20 +343,6 @@ func (j *judgement) nameMissing() outcome {
 	}
 	return noFor(func(j *judgement) string {
 		return fmt.Sprintf("the registrable domain %s is not known to exist (%s)", j.a.Registrable, j.a.Apex.Status)
-	})
-}
-
-func (j *judgement) notDelegated() outcome {
-	if j.a.Apex.Status != StatusNXDomain {
-		return noFor(func(j *judgement) string {
-			return fmt.Sprintf("the registrable domain %s was not said to be missing (%s)", j.a.Registrable, j.a.Apex.Status)
-		})
-	}
-	return yesFor(ReasonNone, func(j *judgement) string {
-		return "the registrable domain " + j.a.Registrable + " does not exist"
-	}).becauseOf(func(j *judgement) string {
-		return "the registrable domain " + j.a.Registrable +
-			" does not exist in the DNS (NXDOMAIN); the registry was not asked, so it is not called free"
 	})
 }
 

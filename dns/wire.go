@@ -18,6 +18,7 @@ type query struct {
 	qtype            uint16
 	checkingDisabled bool
 	plain            bool // without EDNS, for a server that answers FORMERR to it
+	iterative        bool // without recursion, to a server of the zone
 }
 
 // appendTo appends the query as it goes on the wire (RFC 1035 §4.1). It fails only for what is no domain name.
@@ -27,6 +28,9 @@ func (q query) appendTo(b []byte, id uint16) ([]byte, bool) {
 	}
 	began := len(b)
 	flags := byte(1) // RD
+	if q.iterative {
+		flags = 0
+	}
 	low, additional := byte(0), byte(1)
 	if q.checkingDisabled {
 		low = 0x10
@@ -57,7 +61,7 @@ func (q query) appendTo(b []byte, id uint16) ([]byte, bool) {
 func (q query) appendSlowly(b []byte, id uint16) ([]byte, bool) {
 	var m mdns.Msg
 	m.Id = id
-	m.RecursionDesired = true
+	m.RecursionDesired = !q.iterative
 	m.CheckingDisabled = q.checkingDisabled
 	m.Question = []mdns.Question{{Name: mdns.Fqdn(q.name), Qtype: q.qtype, Qclass: mdns.ClassINET}}
 	if !q.plain {

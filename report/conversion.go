@@ -79,9 +79,21 @@ func newDNS(f *triage.Facts, d *dnsFacts) *dnsFacts {
 	if a := f.DNS; a != nil {
 		d.Rcode = rcode(string(a.A.Status), string(a.AAAA.Status))
 		d.EDE = extendedErrs(f)
+		d.Registration = newRegistration(f)
 		d.Addresses, d.CNAME, d.Nameservers = list(a.Addrs), list(a.CNAMEs), list(a.Nameservers)
 	}
 	return d
+}
+
+// newRegistration tells what the registry says of the name's own registrable domain.
+func newRegistration(f *triage.Facts) registration {
+	to := registration{State: "unchecked"}
+	if i := f.DNS.Inquiry; i != nil {
+		if from := &i.Registration; from.State != "" && from.Domain == f.DNS.Registrable {
+			to = registration{State: string(from.State), Expires: instant(from.Expires), Source: from.Source}
+		}
+	}
+	return to
 }
 
 // rcode is the one rcode of two queries for the same name: NODATA is NOERROR on the wire (RFC 2308 §2.2), a statement

@@ -107,6 +107,34 @@ func explainDNS(p *page, f *triage.Facts) {
 	}
 	p.line(2, "registrable", a.Registrable)
 	p.line(2, "servers", some(a.Nameservers))
+	explainInquiry(p, f)
+}
+
+// explainInquiry writes what name servers and registry said, where they were asked.
+func explainInquiry(p *page, f *triage.Facts) {
+	i := f.DNS.Inquiry
+	if i == nil {
+		return
+	}
+	if i.Parent.State != "" {
+		p.line(2, "parent zone", fmt.Sprintf("%s for %s: %s", i.Parent.State, i.Parent.Domain, i.Parent.Why))
+	}
+	p.line(2, "overruled", i.Overruled)
+	p.line(2, "at odds", i.Odds)
+	for _, note := range i.Notes {
+		p.line(2, "asked directly", note)
+	}
+	r := &i.Registration
+	if r.State == "" {
+		return
+	}
+	p.line(2, "registry", strings.TrimSuffix(string(r.State)+" for "+r.Domain+"; "+r.Why, "; "))
+	labels := [...]string{"since", "until", "ask again"}
+	for n, at := range [...]time.Time{r.Created, r.Expires, r.Retry} {
+		if !at.IsZero() {
+			p.line(2, labels[n], stamp(at))
+		}
+	}
 }
 
 // explainOwnership writes the verdict on a name and every rule that was tried for it.

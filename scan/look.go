@@ -40,6 +40,31 @@ type look struct {
 // finish takes one name through the rest of the pipeline. It returns before that is done where something is dialled.
 func (r *run) finish(ctx context.Context, l *look, j *job) {
 	r.begin(ctx, l, j)
+	if l.wonders(j) {
+		r.inquiries.Go(func() { r.wonder(ctx, l) })
+		return
+	}
+	r.proceed(ctx, l)
+}
+
+// wonders reports whether a look's verdict leaves something to ask of name servers and registries.
+func (l *look) wonders(j *job) bool {
+	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner && wondrous(&l.owner) && !expected(&l.owner, &j.domain)
+}
+
+// wonder asks name servers and registries about a name, and goes on with the verdict that follows.
+func (r *run) wonder(ctx context.Context, l *look) {
+	r.guard(ctx, l, func() {
+		l.owner = r.inquire(ctx, l.answer, l.owner, originAddrs(&l.facts.Domain))
+		if r.Prober != nil {
+			l.targets, l.missing = r.aims(ctx, &l.facts)
+		}
+	})
+	r.proceed(ctx, l)
+}
+
+// proceed takes a name whose verdict stands through the rest of the pipeline.
+func (r *run) proceed(ctx context.Context, l *look) {
 	if l.failed != nil || len(l.targets) == 0 {
 		r.conclude(ctx, l)
 		return
@@ -79,7 +104,7 @@ func (r *run) begin(ctx context.Context, l *look, j *job) {
 		default:
 			l.owner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
 			f.DNS, f.Owner = l.answer, &l.owner
-			if r.Prober != nil {
+			if r.Prober != nil && !l.wonders(j) {
 				l.targets, l.missing = r.aims(ctx, f)
 			}
 		}

@@ -31,6 +31,8 @@ type Pipeline struct {
 	Resolver *dns.Resolver
 	// Networks says what is ours; nil is a Networks that knows nothing.
 	Networks *dns.Networks
+	// Registry is asked about names that are not clean; nil leaves it out.
+	Registry *dns.Registry
 	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
 	Prober *probe.Prober
 	// Policy judges; its zero value is the default.
@@ -82,6 +84,8 @@ const (
 // Run looks at every domain and calls emit once for each, in the order of completion, one call at a time. emit may
 // block; what Facts.DNS and Facts.Owner point to is its own only until it returns. An error of emit ends the run and is returned; the context's end is no error.
 //
+// A name that is not clean gets a goroutine, while name servers and registries are asked why.
+//
 //	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ workers: judge ─▶ the queue of its address ─▶ probe, further names, triage ─▶ emit
 //	                └── invalid, or with an address ──▲
 //
@@ -127,10 +131,17 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 		answer = a
 		judged = look{answer: &answer, began: j.began}
 		r.looks.Add(1)
-		r.finish(ctx, &judged, &j)
+		if r.begin(ctx, &judged, &j); judged.wonders(&j) { // it outlives this call
+			l := &look{answer: new(a), owner: judged.owner, began: j.began, facts: judged.facts}
+			l.facts.DNS, l.facts.Owner = l.answer, &l.owner
+			r.inquiries.Go(func() { r.wonder(ctx, l) })
+			return
+		}
+		r.proceed(ctx, &judged)
 	})
 	close(r.ready)
 	workers.Wait()
+	r.inquiries.Wait()
 	r.await()
 	r.summary.Finished = p.Now().UTC()
 	r.summary.Complete = r.readAll && ctx.Err() == nil
@@ -180,13 +191,15 @@ func (j *job) waits() bool { return len(j.domain.Verify)+len(j.domain.SANs) > 0 
 
 type run struct {
 	Pipeline
-	crew     *probe.Crew    // nil without a Prober
-	looks    sync.WaitGroup // names that are not concluded
-	deferred atomic.Int64   // names that wait for a second look
-	emit     func(triage.Result) error
-	cancel   context.CancelCauseFunc
-	tokens   chan struct{}
-	ready    chan job
+	crew  *probe.Crew    // nil without a Prober
+	looks sync.WaitGroup // names that are not concluded
+	// inquiries are the names about which name servers and registries are being asked.
+	inquiries sync.WaitGroup
+	deferred  atomic.Int64 // names that wait for a second look
+	emit      func(triage.Result) error
+	cancel    context.CancelCauseFunc
+	tokens    chan struct{}
+	ready     chan job
 	// These are written by the goroutine that reads domains. Others read blind after a job that it sent later.
 	readAll bool
 	checked bool

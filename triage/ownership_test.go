@@ -1,10 +1,20 @@
 package triage
 
 import (
+	"time"
+
 	"certscan/dns"
 	"certscan/inventory"
 	"certscan/probe"
 )
+
+// registered is a clean name whose registration has so much time left.
+func registered(left time.Duration, state dns.RegistrationState) *Facts {
+	return with(clean(first), func(f *Facts) {
+		f.DNS.Registrable = "example.com"
+		f.DNS.Inquiry = &dns.Inquiry{Registration: dns.Registration{Domain: "example.com", State: state, Expires: now.Add(left)}}
+	})
+}
 
 func verdictRows() []row {
 	return []row{
@@ -44,6 +54,10 @@ func verdictRows() []row {
 			f.DNS.AAAA.Status = dns.StatusTimeout
 		}), []string{"inconclusive WARN P3 investigate"}},
 		{"private_address", ruled(dns.Private, ""), []string{"private_address WARN P3 fix_dns"}},
+		{"domain_expiring", registered(20*day, dns.Registered), []string{"domain_expiring WARN P3 call_customer"}},
+		{"domain_expiring/not yet", registered(30*day, dns.Registered), nil},
+		{"domain_expiring/over, which the verdict says", registered(-day, dns.RegExpired), nil},
+		{"domain_expiring/no date", registered(-time.Duration(now.UnixNano()), dns.RegUnknown), nil},
 		{"invalid_name", ruled(dns.Invalid, ""), []string{"invalid_name WARN P3 investigate"}},
 		{"invalid_name/never asked", &Facts{Domain: inventory.Domain{Name: "a b", Invalid: "holds a space"}}, []string{
 			"invalid_name WARN P3 investigate",

@@ -52,6 +52,7 @@ var rules = []rule{
 	{TakeoverRisk, ofName, byVerdict},
 	{DNSBroken, ofName, trial{raiseDNSBroken, whyDNSBroken}},
 	{PrivateAddress, ofName, trial{raisePrivateAddress, whyPrivateAddress}},
+	{DomainExpiring, ofName, trial{raiseDomainExpiring, whyDomainExpiring}},
 
 	{Down, ofAvailability, trial{raiseDown, whyDown}},
 	{DownPartly, ofAvailability, ofEnds(seeDownPartly)},

@@ -1,0 +1,223 @@
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	mdns "github.com/miekg/dns"
+)
+
+// Inquiry is what was asked beyond the resolver about a name that is not clean.
+type Inquiry struct {
+	// Parent is what the servers of the parent zone say of the registrable domain.
+	Parent Delegation
+	// Fault says why the servers of the delegation give no answer: lame, refused or timeout; empty where one does, or
+	// where they were not asked.
+	Fault Reason
+	// Overruled says that the resolver's answer was replaced by that of the name servers, and why.
+	Overruled string
+	// Odds says who contradicts whom, so that nothing can be told; empty where nobody does.
+	Odds string
+	// Notes are further sentences of evidence. They may quote remote text.
+	Notes []string
+	// Registration is what the registry says of the registrable domain; of a CNAME's target where the name dangles.
+	Registration Registration
+}
+
+// note adds a sentence of evidence.
+func (i *Inquiry) note(format string, args ...any) {
+	i.Notes = append(i.Notes, fmt.Sprintf(format, args...))
+}
+
+// Inquire asks what tells apart why a name is not clean, and keeps it in a.Inquiry: the servers of the parent zone and of
+// the delegation themselves, without recursion. It asks nothing for a verdict that needs nothing. A resolver that
+// rewrites NXDOMAIN, or says it of a name that is there, is overruled: a becomes what the name servers say with
+// authority, and must be judged again.
+func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
+	domain := a.Registrable
+	if o.Verdict == Dangling && len(a.CNAMEs) > 0 {
+		domain = Registrable(a.CNAMEs[len(a.CNAMEs)-1])
+	}
+	if domain == "" || ctx.Err() != nil {
+		return
+	}
+	e := r.engage(ctx)
+	defer r.release(e)
+	x := exchanger{e: e}
+	switch o.Verdict {
+	case Moved:
+		r.unmask(ctx, x, a)
+	case NotDelegated, NameMissing:
+		r.doubtAbsence(ctx, x, a)
+	case Dangling:
+		r.look(ctx, x, a, domain)
+	case Broken:
+		if o.Reason != ReasonLoop && o.Reason != ReasonDNSSECBogus {
+			r.blame(ctx, x, a)
+		}
+	case Unknown:
+		r.doubtSilence(ctx, x, a)
+	case Parked, Mixed, Proxied, Free, Expired, OnHold, NoAddress, Private, Invalid, Resolved:
+	}
+}
+
+// look asks the parent zone and keeps what it says.
+func (r *Resolver) look(ctx context.Context, x exchanger, a *Answer, domain string) *Inquiry {
+	if a.Inquiry == nil {
+		a.Inquiry = &Inquiry{}
+	}
+	a.Inquiry.Parent = r.delegation(ctx, x, domain)
+	return a.Inquiry
+}
+
+// doubtAbsence tells a name that is not there from one that the resolver withholds. A random name below a wildcard is
+// expected to be missing.
+func (r *Resolver) doubtAbsence(ctx context.Context, x exchanger, a *Answer) {
+	if a.Wildcard && a.Apex.Status != StatusNXDomain {
+		return
+	}
+	i := r.look(ctx, x, a, a.Registrable)
+	switch i.Parent.State {
+	case Delegated:
+		r.doubtMissing(ctx, x, a)
+	case Undelegated:
+		a.Apex.Status = StatusNXDomain // it may be news to the resolver
+	case Undivided, DelegationUnasked:
+	case DelegationUnknown:
+		if i.Parent.split {
+			i.Odds = "the servers of the parent zone are at odds: " + i.Parent.Why
+			return
+		}
+		r.secondOpinion(ctx, x, a)
+	}
+}
+
+// doubtMissing asks the servers of the delegation for a name that the resolver says is not there.
+func (r *Resolver) doubtMissing(ctx context.Context, x exchanger, a *Answer) {
+	i := a.Inquiry
+	withheld := a.Apex.Status == StatusNXDomain // of a whole domain that is delegated
+	most := 2
+	if withheld {
+		most = allServers
+	}
+	t := r.testify(ctx, x, i.Parent, a.Asked, most)
+	switch {
+	case t.split:
+		i.Odds = "the name servers are at odds: " + strings.Join(t.words(), "; ")
+	case t.answer == nil && withheld:
+		i.Fault = t.fault()
+		i.Notes = append(i.Notes, t.words()...)
+	case t.answer == nil:
+	case t.answer.told.status() != StatusNXDomain:
+		i.Overruled = "the resolver answered NXDOMAIN, " + t.answer.why + ": the resolver withholds the name or is out of date"
+		r.overrule(ctx, x, a, t.answer)
+	case withheld:
+		i.Overruled = "the resolver answered NXDOMAIN for " + a.Registrable + ", the parent zone refers to " + some(i.Parent.Nameservers)
+	}
+	if withheld {
+		a.Apex.Status = StatusNoError
+		a.Nameservers = slices.Clone(i.Parent.Nameservers)
+	}
+}
+
+// secondOpinion asks the other resolvers where the name servers themselves cannot be asked.
+func (r *Resolver) secondOpinion(ctx context.Context, x exchanger, a *Answer) {
+	for _, u := range x.e.servers {
+		if u.server == a.A.Server || ctx.Err() != nil {
+			continue
+		}
+		one := exchanger{e: x.e, only: u}
+		m := one.exchange(ctx, query{name: a.Asked, qtype: mdns.TypeA})[0]
+		if m.reply.Status.OK() && m.reply.Status != StatusNXDomain {
+			a.Inquiry.Odds = fmt.Sprintf("the resolvers are at odds: %s answers NXDOMAIN, %s answers %s",
+				r.Describe(a.A.Server), r.Describe(u.server), m.reply.Status)
+			return
+		}
+	}
+}
+
+// blame asks every server of the delegation of a name for which the resolver cannot get an answer.
+func (r *Resolver) blame(ctx context.Context, x exchanger, a *Answer) {
+	i := r.look(ctx, x, a, a.Registrable)
+	a.Nameservers = slices.Clone(i.Parent.Nameservers)
+	if i.Parent.State != Delegated {
+		return
+	}
+	t := r.testify(ctx, x, i.Parent, a.Asked, allServers)
+	i.Fault = t.fault()
+	i.Notes = append(i.Notes, t.words()...)
+	if i.Fault == ReasonNone {
+		i.note("a name server answers when it is asked directly, the resolver gets no answer")
+	}
+}
+
+// doubtSilence tells name servers that nobody gets an answer from apart from a resolver that is silent itself: it must
+// answer something else meanwhile.
+func (r *Resolver) doubtSilence(ctx context.Context, x exchanger, a *Answer) {
+	if a.A.Status != StatusTimeout || a.AAAA.Status != StatusTimeout {
+		return
+	}
+	_, above, _ := strings.Cut(a.Registrable, ".")
+	alive := func() bool {
+		return x.exchange(ctx, query{name: above, qtype: mdns.TypeNS})[0].reply.Status.OK()
+	}
+	if !alive() {
+		return
+	}
+	r.blame(ctx, x, a)
+	if a.Inquiry.Fault != ReasonNone && !alive() { // it may have gone while we asked, and so may the network
+		a.Inquiry.Fault = ReasonNone
+	}
+}
+
+// rewriting is what a resolver answers for names that cannot exist.
+type rewriting struct {
+	addrs []netip.Addr
+}
+
+// rewritten asks for a random name below a zone: NXDOMAIN is right. Where an address comes, and the servers of the zone
+// themselves say that there is none, the resolver makes answers up.
+func (r *Resolver) rewritten(ctx context.Context, x exchanger, zone string) []netip.Addr {
+	return r.rewrites.get(zone, func() (rewriting, bool) {
+		name := randomLabel() + "." + zone
+		m := x.exchange(ctx, query{name: name, qtype: mdns.TypeA})[0]
+		if len(m.chain.addrs) == 0 {
+			return rewriting{}, m.reply.Status.OK()
+		}
+		if d := r.askParent(ctx, x, name); d.State != Undelegated {
+			return rewriting{}, d.State != DelegationUnknown // a wildcard of the zone's own
+		}
+		return rewriting{addrs: slices.Clone(m.chain.addrs)}, true
+	}).addrs
+}
+
+// unmask finds out whether the addresses that are nobody's of ours were made up by the resolver.
+func (r *Resolver) unmask(ctx context.Context, x exchanger, a *Answer) {
+	_, above, _ := strings.Cut(a.Registrable, ".")
+	if len(r.rewritten(ctx, x, above)) == 0 {
+		return
+	}
+	i := r.look(ctx, x, a, a.Registrable)
+	const lies = "the resolver answers with addresses for names that do not exist"
+	switch i.Parent.State {
+	case Undelegated:
+		i.Overruled = lies + "; " + i.Parent.Why
+		gone := Reply{Status: StatusNXDomain, Server: a.A.Server, Attempts: a.A.Attempts, Elapsed: a.A.Elapsed}
+		a.A, a.AAAA, a.Apex = gone, gone, gone
+		a.Addrs, a.CNAMEs, a.Dropped = nil, nil, 0
+	case Delegated:
+		t := r.testify(ctx, x, i.Parent, a.Asked, 2)
+		if t.answer == nil || t.split {
+			i.Odds = lies + ", and the name servers give no answer that tells"
+			return
+		}
+		i.Overruled = lies + "; " + t.answer.why
+		r.overrule(ctx, x, a, t.answer)
+		a.Apex.Status = StatusNoError
+	case Undivided, DelegationUnasked, DelegationUnknown:
+		i.Odds = lies + ", and the parent zone does not tell whether this one does: " + i.Parent.Why
+	}
+}

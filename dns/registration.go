@@ -1,0 +1,80 @@
+package dns
+
+import (
+	"time"
+)
+
+// RegistrationState is what the registry knows of a domain.
+type RegistrationState string
+
+// The closed set of registration states.
+const (
+	Registered        RegistrationState = "registered"
+	RegExpired        RegistrationState = "expired"        // its date has passed
+	RegRedemption     RegistrationState = "redemption"     // deleted, to be had back by its holder alone
+	RegPendingDelete  RegistrationState = "pending_delete" // about to become free
+	RegOnHold         RegistrationState = "on_hold"        // taken out of the zone by registry or registrar
+	RegNone           RegistrationState = "none"           // no record, from a server that finds a control name
+	RegUnknown        RegistrationState = "unknown"        // asked, and nothing to rely on came
+	RegUnchecked      RegistrationState = "unchecked"      // not asked, or not yet: the registry's limits
+	registrationUnset RegistrationState = ""
+)
+
+// Registration is what a registry said of a registrable domain.
+type Registration struct {
+	Domain  string
+	State   RegistrationState
+	Expires time.Time // zero where the registry does not say
+	Created time.Time // likewise
+	Source  string    // "rdap" or "whois"; empty where nobody was asked
+	Server  string    // who was asked: a host
+	AskedAt time.Time
+	// Retry is when it may be asked, where limits did not allow it yet.
+	Retry time.Time
+	// Why tells the state for people; it may quote remote text.
+	Why string
+}
+
+// known reports whether the registry made a statement that holds for a while.
+func (r *Registration) known() bool {
+	switch r.State {
+	case Registered, RegExpired, RegRedemption, RegPendingDelete, RegOnHold, RegNone:
+		return true
+	case RegUnknown, RegUnchecked, registrationUnset:
+	}
+	return false
+}
+
+// ended reports whether the registration is over, though the name is not free.
+func (r *Registration) ended() bool {
+	return r.State == RegExpired || r.State == RegRedemption || r.State == RegPendingDelete
+}
+
+// The slow schedule on which clean names are looked up.
+const (
+	// RegistrationEvery is how often the registry is asked for a clean domain by default.
+	RegistrationEvery = 30 * 24 * time.Hour
+	registrationNear  = 45 * 24 * time.Hour // before the end it is asked daily
+	registrationFresh = 24 * time.Hour      // the same domain is never asked twice within
+)
+
+// RegistrationDue reports whether the registry should be asked at now for a domain that is clean: where it never was (a
+// zero last), once in every, daily from 45 days before the end of the registration and after it, and never twice within
+// a day. every 0 is RegistrationEvery. It is pure.
+func RegistrationDue(last Registration, every time.Duration, now time.Time) bool {
+	if every <= 0 {
+		every = RegistrationEvery
+	}
+	age := now.Sub(last.AskedAt)
+	switch {
+	case last.AskedAt.IsZero():
+		return true
+	case age < registrationFresh:
+		return false
+	case !last.known():
+		return true
+	case !last.Expires.IsZero() && last.Expires.Sub(now) < registrationNear:
+		return true
+	}
+	return age >= every
+}

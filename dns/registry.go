@@ -1,0 +1,360 @@
+package dns
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RegistryConfig configures a Registry. Only Lookup must be set, unless every server is given as an address.
+type RegistryConfig struct {
+	// Dial opens connections; nil dials for real.
+	Dial Dialer
+	// Lookup finds the addresses of a registry's server. The operating system is never asked.
+	Lookup func(ctx context.Context, host string) []netip.Addr
+	// Allow says which addresses of the built-in registries may be dialled; nil is the public ones. RDAPURL and
+	// WhoisServer are dialled wherever they are.
+	Allow func(netip.Addr) bool
+	// RDAPURL is asked by RDAP for every suffix, in place of the built-in table. http is allowed here alone.
+	RDAPURL string
+	// WhoisServer, a host or host:port, is asked by WHOIS where there is no RDAP, in place of the built-in table.
+	WhoisServer string
+	// WhoisRate is how many queries a minute one WHOIS server gets at most. 0 is 15.
+	WhoisRate int
+	// Timeout is the longest wait of each step. 0 is 5 s.
+	Timeout time.Duration
+	// Patience is how long a process waits for the limits of one registry, from the first time that they bite; what they
+	// do not allow until then stays unchecked. 0 is one minute.
+	Patience time.Duration
+	// Memory keeps answers and limits; nil lasts as long as the Registry.
+	Memory RegistryMemory
+	// Roots are trusted beside the system's.
+	Roots []*x509.Certificate
+	// UserAgent is what we call ourselves over HTTP.
+	UserAgent string
+	// Now tells the instant; nil is time.Now.
+	Now func() time.Time
+}
+
+const (
+	defaultWhoisRate = 15 // a minute: half of what the registry of .ru allows
+	rdapRate         = 100
+	defaultPatience  = time.Minute
+)
+
+// Registry asks registries what they know of registrable domains: RDAP, else WHOIS. It promises that a domain is asked
+// for once in a day where its registry is asked by WHOIS, that no limit is exceeded, and that [RegNone] is said only
+// where the same server found a control name of the same suffix in this process. It is safe for concurrent use.
+type Registry struct {
+	cfg    RegistryConfig
+	table  registries
+	client *rdapClient
+
+	asked  remembered[Registration] // by domain
+	proven remembered[proof]        // by server and suffix
+
+	mu    sync.Mutex // guards all below
+	found map[string]bool
+	since map[string]time.Time // when the limits of a registry first bit
+}
+
+// proof says whether a server finds names of a suffix at all.
+type proof struct {
+	found bool
+	state RegistrationState // of the failure: unknown, or unchecked where limits were the reason
+	why   string
+	retry time.Time
+}
+
+// NewRegistry returns a Registry. It opens nothing yet.
+func NewRegistry(cfg RegistryConfig) (*Registry, error) {
+	if cfg.Dial == nil {
+		cfg.Dial = dialReal
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Lookup == nil {
+		cfg.Lookup = func(context.Context, string) []netip.Addr { return nil }
+	}
+	if cfg.Allow == nil {
+		cfg.Allow = func(a netip.Addr) bool { return !SpecialPurpose(a) }
+	}
+	if cfg.Memory == nil {
+		cfg.Memory = NewRegistryMemory()
+	}
+	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	cfg.WhoisRate = cmp.Or(cfg.WhoisRate, defaultWhoisRate)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
+	if cfg.RDAPURL != "" {
+		u, err := url.Parse(cfg.RDAPURL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, fmt.Errorf("RDAP URL %q: want https://host/path/, or http:// for a server of your own", cfg.RDAPURL)
+		}
+		cfg.RDAPURL = strings.TrimSuffix(cfg.RDAPURL, "/") + "/"
+	}
+	g := &Registry{cfg: cfg, table: builtinRegistries(), found: map[string]bool{}, since: map[string]time.Time{}}
+	client, err := newRDAPClient(&g.cfg)
+	g.client = client
+	return g, err
+}
+
+// Inform asks the registry about a name that is not clean and keeps the answer in a.Inquiry: of the registrable domain,
+// or of a CNAME's target that is not delegated. A verdict that does not depend on it (no_address, name_missing, private)
+// costs no query of a WHOIS server, whose limits are narrow.
+func (g *Registry) Inform(ctx context.Context, a *Answer, o *Ownership) {
+	domain, decides := a.Registrable, false
+	switch o.Verdict {
+	case NotDelegated, Moved, Broken:
+		decides = true
+	case Dangling:
+		if len(a.CNAMEs) == 0 || a.Inquiry == nil || a.Inquiry.Parent.State != Undelegated {
+			return
+		}
+		domain, decides = a.Inquiry.Parent.Domain, true
+	case NoAddress, NameMissing, Private:
+	case Parked, Mixed, Proxied, Free, Expired, OnHold, Invalid, Resolved, Unknown:
+		return
+	}
+	if domain == "" || ctx.Err() != nil {
+		return
+	}
+	if a.Inquiry == nil {
+		a.Inquiry = &Inquiry{}
+	}
+	a.Inquiry.Registration = g.Ask(ctx, domain, decides)
+}
+
+// Ask returns what the registry says of a registrable domain. Only where patient is set is a WHOIS server asked, and
+// waited for where limits bite.
+func (g *Registry) Ask(ctx context.Context, domain string, patient bool) Registration {
+	if !patient {
+		kept, err := g.cfg.Memory.Recall(ctx, domain)
+		if err == nil && g.fresh(&kept) && kept.known() {
+			return g.aged(kept)
+		}
+		if suffix, ok := g.table.suffixOf(domain); !ok || g.base(suffix) == "" {
+			return Registration{Domain: domain, State: RegUnchecked}
+		}
+	}
+	return g.asked.get(domain, func() (Registration, bool) {
+		r := g.ask(ctx, domain, patient)
+		return r, r.known() || r.State == RegUnknown
+	})
+}
+
+// fresh reports whether what was kept is so young that the domain must not be asked for again.
+func (g *Registry) fresh(r *Registration) bool {
+	return !r.AskedAt.IsZero() && g.cfg.Now().Sub(r.AskedAt) < registrationFresh
+}
+
+// aged tells a kept registration as it is now: its date may have passed since.
+func (g *Registry) aged(r Registration) Registration {
+	if (r.State == Registered || r.State == RegOnHold) && !r.Expires.IsZero() && !r.Expires.After(g.cfg.Now()) {
+		r.State = RegExpired
+	}
+	return r
+}
+
+func (g *Registry) base(suffix string) string { return cmp.Or(g.cfg.RDAPURL, g.table.rdap[suffix]) }
+
+func (g *Registry) whoisServer(suffix string) string {
+	return cmp.Or(g.cfg.WhoisServer, g.table.whois[suffix])
+}
+
+func (g *Registry) ask(ctx context.Context, domain string, patient bool) Registration {
+	suffix, ok := g.table.suffixOf(domain)
+	if !ok {
+		return Registration{Domain: domain, State: RegUnchecked, Why: "who registers names below " + suffix + " is not in our table"}
+	}
+	kept, err := g.cfg.Memory.Recall(ctx, domain)
+	switch {
+	case err != nil:
+		return unreliable(domain, "what was asked before could not be read: "+err.Error())
+	case g.fresh(&kept) && kept.known():
+		return g.aged(kept)
+	}
+	if base := g.base(suffix); base != "" {
+		r, unable := g.query(ctx, rdapSource{g, base}, domain, patient)
+		if !unable {
+			return r
+		}
+	}
+	server := g.whoisServer(suffix)
+	switch {
+	case server == "":
+		return Registration{Domain: domain, State: RegUnchecked, Why: "no registry that can be asked is known for ." + suffix}
+	case g.fresh(&kept) && kept.Source == "whois":
+		return unreliable(domain, "asked within a day, without an answer to rely on; it is not asked twice")
+	case !patient:
+		return Registration{Domain: domain, State: RegUnchecked}
+	}
+	r, _ := g.query(ctx, whoisSource{g, server}, domain, patient)
+	return r
+}
+
+func unreliable(domain, why string) Registration {
+	return Registration{Domain: domain, State: RegUnknown, Why: why}
+}
+
+// source is one way to ask one registry. ask returns unable where the server does not serve RDAP for the name (501).
+type source interface {
+	host() string
+	limit() RegistryLimit
+	// once says that the same name must not be asked for twice in a day.
+	once() bool
+	ask(ctx context.Context, domain string) (r Registration, unable bool)
+}
+
+// query asks a source within its limits, and lets a "not found" count only where the source finds a control name.
+func (g *Registry) query(ctx context.Context, s source, domain string, patient bool) (r Registration, unable bool) {
+	r, unable = g.limited(ctx, s, domain, patient)
+	if unable || r.State == RegUnchecked {
+		return r, unable
+	}
+	_, above, _ := strings.Cut(domain, ".")
+	key := s.host() + " " + above
+	switch {
+	case r.State == RegNone:
+		if p := g.prove(ctx, s, key, domain, patient); !p.found {
+			r.State, r.Why, r.Retry = p.state, r.Why+", which does not count: "+p.why, p.retry
+		}
+	case r.known():
+		g.mu.Lock()
+		g.found[key] = true
+		g.mu.Unlock()
+	}
+	if err := g.keep(ctx, s, r); err != nil {
+		return unreliable(domain, "the answer could not be kept: "+err.Error()), false
+	}
+	return r, false
+}
+
+// keep keeps what holds for a while, and of whom must not be asked twice everything.
+func (g *Registry) keep(ctx context.Context, s source, r Registration) error {
+	if !r.known() && !s.once() {
+		return nil
+	}
+	if r.State == RegUnchecked {
+		r.State = RegUnknown
+	}
+	return g.cfg.Memory.Keep(context.WithoutCancel(ctx), r)
+}
+
+// limited asks one query where the limits allow it.
+func (g *Registry) limited(ctx context.Context, s source, domain string, patient bool) (Registration, bool) {
+	again, err := g.reserve(ctx, s, patient)
+	switch {
+	case err != nil:
+		return unreliable(domain, "the registry's limits could not be kept: "+err.Error()), false
+	case !again.IsZero():
+		why := "the limits of " + s.host() + " do not allow to ask before " + again.UTC().Format(time.RFC3339)
+		return Registration{Domain: domain, State: RegUnchecked, Retry: again, Why: why}, false
+	case ctx.Err() != nil:
+		return Registration{Domain: domain, State: RegUnchecked, Why: "the run was cut"}, false
+	}
+	r, unable := s.ask(ctx, domain)
+	r.Domain, r.Server, r.AskedAt = domain, s.host(), g.cfg.Now().UTC()
+	if until := r.Retry; until.After(r.AskedAt) {
+		if err := g.cfg.Memory.Hold(context.WithoutCancel(ctx), s.host(), until); err != nil {
+			r = unreliable(domain, "the registry's limits could not be kept: "+err.Error())
+		}
+	}
+	return r, unable
+}
+
+// reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
+func (g *Registry) reserve(ctx context.Context, s source, patient bool) (again time.Time, err error) {
+	for {
+		now := g.cfg.Now()
+		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
+			return again, err
+		}
+		if !patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
+			return again, nil
+		}
+	}
+}
+
+// patience returns until when places at a registry are waited for.
+func (g *Registry) patience(host string, now time.Time) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	since, bitten := g.since[host]
+	if !bitten {
+		since = now
+		g.since[host] = now
+	}
+	return since.Add(g.cfg.Patience)
+}
+
+// prove finds out whether a source finds any name of the suffix: one that was found in this process, else the control
+// names in turn.
+func (g *Registry) prove(ctx context.Context, s source, key, domain string, patient bool) proof {
+	g.mu.Lock()
+	found := g.found[key]
+	g.mu.Unlock()
+	if found {
+		return proof{found: true}
+	}
+	return g.proven.get(key, func() (proof, bool) {
+		p := g.control(ctx, s, domain, patient)
+		return p, p.found || p.state == RegUnknown
+	})
+}
+
+func (g *Registry) control(ctx context.Context, s source, domain string, patient bool) proof {
+	p := proof{state: RegUnchecked, why: "no control name may be asked for yet"}
+	for _, name := range g.table.controlNames(domain) {
+		if name == domain || ctx.Err() != nil {
+			continue
+		}
+		if kept, err := g.cfg.Memory.Recall(ctx, name); err != nil || s.once() && g.fresh(&kept) {
+			continue
+		}
+		r, unable := g.limited(ctx, s, name, patient)
+		if r.State == RegUnchecked {
+			return proof{state: RegUnchecked, why: r.Why, retry: r.Retry}
+		}
+		if !unable && r.known() && r.State != RegNone {
+			_ = g.keep(ctx, s, r) // it is asked again where it cannot be kept; the limits hold
+			return proof{found: true}
+		}
+		kept := r
+		kept.State = RegUnknown
+		_ = g.keep(ctx, s, kept)
+		p = proof{state: RegUnknown, why: s.host() + " does not find the control name " + name + " either"}
+	}
+	return p
+}
+
+// stateOf tells the state of a domain that has a record, by its statuses in lower case without blanks.
+func stateOf(statuses []string, expires, now time.Time) RegistrationState {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(statuses, w) })
+	}
+	switch {
+	case has("pendingdelete"):
+		return RegPendingDelete
+	case has("redemptionperiod", "pendingrestore"):
+		return RegRedemption
+	case !expires.IsZero() && !expires.After(now):
+		return RegExpired
+	case has("clienthold", "serverhold", "notdelegated"):
+		return RegOnHold
+	}
+	return Registered
+}
+
+// statusWord returns a status in the form in which statuses are compared: EPP writes clientHold, RDAP "client hold"
+// (RFC 8056 §2).
+func statusWord(s string) string {
+	return strings.NewReplacer(" ", "", "_", "", "-", "").Replace(strings.ToLower(strings.TrimSpace(s)))
+}
