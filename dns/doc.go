@@ -1,8 +1,10 @@
 // Package dns says where a name points, and whether that is still us.
 //
-// It has two halves. The [Resolver] asks: a batch of names in by an iterator, one [Answer] a name out by a function,
+// It has three parts. The [Resolver] asks: a batch of names in by an iterator, one [Answer] a name out by a function,
 // in the order of completion. [Networks.Judge] decides: a pure function of one Answer and of what is ours, which
-// returns the [Ownership] with its evidence in plain words; [Networks.Tried] tells every rule that it tried.
+// returns the [Ownership] with its evidence in plain words; [Networks.Tried] tells every rule that it tried. For what is
+// not clean [Resolver.Inquire] asks the name servers themselves, and the [Registry] what is registered: facts, by which
+// the Answer is judged again.
 //
 // What the Resolver promises:
 //   - A and AAAA of every name are asked, always both; a clean name costs these two queries and no more.
@@ -22,6 +24,18 @@
 //   - As many answers as names, whatever happens: what was cut short is [StatusCanceled].
 //   - Memory grows with the queries in flight and never with the list. A query costs no allocation, goroutine, channel
 //     or timer of its own; a name that is not clean costs a goroutine.
+//
+// What an inquiry promises:
+//   - Name servers are asked directly, without recursion, and only at addresses that [Config.Allow] lets in.
+//   - That a domain is not in its parent zone takes two servers of that zone that say NXDOMAIN with authority and with the
+//     SOA of the zone; whatever else they say, or do not, is no proof. Servers that contradict each other end in [Unknown].
+//   - A resolver that says NXDOMAIN of what is there, or makes up addresses for what is not, is overruled, aloud.
+//   - A registry's "not found" counts only where the same server finds a control name of the same suffix in the same
+//     process. What its limits did not allow is [RegUnchecked], what it did not make clear is [RegUnknown]; neither makes
+//     a domain [Free], which takes the parent zone and the registry.
+//   - No WHOIS server is asked for one name twice in a day, and none more than its rate; an RDAP server's Retry-After holds.
+//     [RegistryMemory] holds both over processes.
+//   - Answers are read to 64 KiB (WHOIS) and 1 MiB (RDAP), with a deadline; https is never left for http or another host.
 //
 // The Judge follows the order of the verdicts that docs/codes.md lists, and never guesses: what cannot be told is
 // [Unknown]. It knows nothing of certificates or of policy.

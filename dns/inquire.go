@@ -59,6 +59,10 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 			r.blame(ctx, x, a)
 		}
 	case Unknown:
+		if a.absent() {
+			r.doubtAbsence(ctx, x, a)
+			return
+		}
 		r.doubtSilence(ctx, x, a)
 	case Parked, Mixed, Proxied, Free, Expired, OnHold, NoAddress, Private, Invalid, Resolved:
 	}
@@ -117,7 +121,7 @@ func (r *Resolver) doubtMissing(ctx context.Context, x exchanger, a *Answer) {
 	case withheld:
 		i.Overruled = "the resolver answered NXDOMAIN for " + a.Registrable + ", the parent zone refers to " + some(i.Parent.Nameservers)
 	}
-	if withheld {
+	if withheld || !a.Apex.Status.OK() {
 		a.Apex.Status = StatusNoError
 		a.Nameservers = slices.Clone(i.Parent.Nameservers)
 	}

@@ -106,19 +106,31 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 	return g, err
 }
 
+// Urgency says how much a registration is worth to who asks.
+type Urgency int
+
+// The urgencies.
+const (
+	Idle    Urgency = iota // no query of a WHOIS server, whose limits are narrow
+	Prompt                 // asked where the limits allow it at once
+	Patient                // waited for as long as RegistryConfig.Patience
+)
+
 // Inform asks the registry about a name that is not clean and keeps the answer in a.Inquiry: of the registrable domain,
-// or of a CNAME's target that is not delegated. A verdict that does not depend on it (no_address, name_missing, private)
-// costs no query of a WHOIS server, whose limits are narrow.
+// or of a CNAME's target that is not delegated. Where it tells whether a domain is free it waits for the limits; a verdict
+// that does not depend on it (no_address, name_missing, private) costs no query of a WHOIS server.
 func (g *Registry) Inform(ctx context.Context, a *Answer, o *Ownership) {
-	domain, decides := a.Registrable, false
+	domain, urgency := a.Registrable, Idle
 	switch o.Verdict {
-	case NotDelegated, Moved, Broken:
-		decides = true
+	case NotDelegated:
+		urgency = Patient
+	case Moved, Broken:
+		urgency = Prompt
 	case Dangling:
 		if len(a.CNAMEs) == 0 || a.Inquiry == nil || a.Inquiry.Parent.State != Undelegated {
 			return
 		}
-		domain, decides = a.Inquiry.Parent.Domain, true
+		domain, urgency = a.Inquiry.Parent.Domain, Patient
 	case NoAddress, NameMissing, Private:
 	case Parked, Mixed, Proxied, Free, Expired, OnHold, Invalid, Resolved, Unknown:
 		return
@@ -129,13 +141,12 @@ func (g *Registry) Inform(ctx context.Context, a *Answer, o *Ownership) {
 	if a.Inquiry == nil {
 		a.Inquiry = &Inquiry{}
 	}
-	a.Inquiry.Registration = g.Ask(ctx, domain, decides)
+	a.Inquiry.Registration = g.Ask(ctx, domain, urgency)
 }
 
-// Ask returns what the registry says of a registrable domain. Only where patient is set is a WHOIS server asked, and
-// waited for where limits bite.
-func (g *Registry) Ask(ctx context.Context, domain string, patient bool) Registration {
-	if !patient {
+// Ask returns what the registry says of a registrable domain.
+func (g *Registry) Ask(ctx context.Context, domain string, urgency Urgency) Registration {
+	if urgency == Idle {
 		kept, err := g.cfg.Memory.Recall(ctx, domain)
 		if err == nil && g.fresh(&kept) && kept.known() {
 			return g.aged(kept)
@@ -145,7 +156,7 @@ func (g *Registry) Ask(ctx context.Context, domain string, patient bool) Registr
 		}
 	}
 	return g.asked.get(domain, func() (Registration, bool) {
-		r := g.ask(ctx, domain, patient)
+		r := g.ask(ctx, domain, urgency)
 		return r, r.known() || r.State == RegUnknown
 	})
 }
@@ -169,7 +180,7 @@ func (g *Registry) whoisServer(suffix string) string {
 	return cmp.Or(g.cfg.WhoisServer, g.table.whois[suffix])
 }
 
-func (g *Registry) ask(ctx context.Context, domain string, patient bool) Registration {
+func (g *Registry) ask(ctx context.Context, domain string, urgency Urgency) Registration {
 	suffix, ok := g.table.suffixOf(domain)
 	if !ok {
 		return Registration{Domain: domain, State: RegUnchecked, Why: "who registers names below " + suffix + " is not in our table"}
@@ -182,7 +193,7 @@ func (g *Registry) ask(ctx context.Context, domain string, patient bool) Registr
 		return g.aged(kept)
 	}
 	if base := g.base(suffix); base != "" {
-		r, unable := g.query(ctx, rdapSource{g, base}, domain, patient)
+		r, unable := g.query(ctx, rdapSource{g, base}, domain, urgency)
 		if !unable {
 			return r
 		}
@@ -193,10 +204,10 @@ func (g *Registry) ask(ctx context.Context, domain string, patient bool) Registr
 		return Registration{Domain: domain, State: RegUnchecked, Why: "no registry that can be asked is known for ." + suffix}
 	case g.fresh(&kept) && kept.Source == "whois":
 		return unreliable(domain, "asked within a day, without an answer to rely on; it is not asked twice")
-	case !patient:
+	case urgency == Idle:
 		return Registration{Domain: domain, State: RegUnchecked}
 	}
-	r, _ := g.query(ctx, whoisSource{g, server}, domain, patient)
+	r, _ := g.query(ctx, whoisSource{g, server}, domain, urgency)
 	return r
 }
 
@@ -214,8 +225,8 @@ type source interface {
 }
 
 // query asks a source within its limits, and lets a "not found" count only where the source finds a control name.
-func (g *Registry) query(ctx context.Context, s source, domain string, patient bool) (r Registration, unable bool) {
-	r, unable = g.limited(ctx, s, domain, patient)
+func (g *Registry) query(ctx context.Context, s source, domain string, urgency Urgency) (r Registration, unable bool) {
+	r, unable = g.limited(ctx, s, domain, urgency)
 	if unable || r.State == RegUnchecked {
 		return r, unable
 	}
@@ -223,7 +234,7 @@ func (g *Registry) query(ctx context.Context, s source, domain string, patient b
 	key := s.host() + " " + above
 	switch {
 	case r.State == RegNone:
-		if p := g.prove(ctx, s, key, domain, patient); !p.found {
+		if p := g.prove(ctx, s, key, domain, urgency); !p.found {
 			r.State, r.Why, r.Retry = p.state, r.Why+", which does not count: "+p.why, p.retry
 		}
 	case r.known():
@@ -249,8 +260,8 @@ func (g *Registry) keep(ctx context.Context, s source, r Registration) error {
 }
 
 // limited asks one query where the limits allow it.
-func (g *Registry) limited(ctx context.Context, s source, domain string, patient bool) (Registration, bool) {
-	again, err := g.reserve(ctx, s, patient)
+func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
+	again, err := g.reserve(ctx, s, urgency)
 	switch {
 	case err != nil:
 		return unreliable(domain, "the registry's limits could not be kept: "+err.Error()), false
@@ -271,13 +282,13 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, patient
 }
 
 // reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
-func (g *Registry) reserve(ctx context.Context, s source, patient bool) (again time.Time, err error) {
+func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
 	for {
 		now := g.cfg.Now()
 		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
 			return again, err
 		}
-		if !patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
+		if urgency != Patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
 			return again, nil
 		}
 	}
@@ -297,7 +308,7 @@ func (g *Registry) patience(host string, now time.Time) time.Time {
 
 // prove finds out whether a source finds any name of the suffix: one that was found in this process, else the control
 // names in turn.
-func (g *Registry) prove(ctx context.Context, s source, key, domain string, patient bool) proof {
+func (g *Registry) prove(ctx context.Context, s source, key, domain string, urgency Urgency) proof {
 	g.mu.Lock()
 	found := g.found[key]
 	g.mu.Unlock()
@@ -305,12 +316,12 @@ func (g *Registry) prove(ctx context.Context, s source, key, domain string, pati
 		return proof{found: true}
 	}
 	return g.proven.get(key, func() (proof, bool) {
-		p := g.control(ctx, s, domain, patient)
+		p := g.control(ctx, s, domain, urgency)
 		return p, p.found || p.state == RegUnknown
 	})
 }
 
-func (g *Registry) control(ctx context.Context, s source, domain string, patient bool) proof {
+func (g *Registry) control(ctx context.Context, s source, domain string, urgency Urgency) proof {
 	p := proof{state: RegUnchecked, why: "no control name may be asked for yet"}
 	for _, name := range g.table.controlNames(domain) {
 		if name == domain || ctx.Err() != nil {
@@ -319,7 +330,7 @@ func (g *Registry) control(ctx context.Context, s source, domain string, patient
 		if kept, err := g.cfg.Memory.Recall(ctx, name); err != nil || s.once() && g.fresh(&kept) {
 			continue
 		}
-		r, unable := g.limited(ctx, s, name, patient)
+		r, unable := g.limited(ctx, s, name, urgency)
 		if r.State == RegUnchecked {
 			return proof{state: RegUnchecked, why: r.Why, retry: r.Retry}
 		}

@@ -79,7 +79,7 @@ func TestRegistryStates(t *testing.T) {
 	} {
 		t.Run(c.row, func(t *testing.T) {
 			t.Parallel()
-			r := bureau(t, fixtures.NewRegistrar(c.records), nil, nil).Ask(t.Context(), "example.com", true)
+			r := bureau(t, fixtures.NewRegistrar(c.records), nil, nil).Ask(t.Context(), "example.com", Patient)
 			if r.State != c.want || !strings.Contains(r.Why, c.says) {
 				t.Errorf("got %s (%s), want %s with %q", r.State, r.Why, c.want, c.says)
 			}
@@ -114,7 +114,7 @@ func TestWhoisStates(t *testing.T) {
 	} {
 		t.Run(c.row, func(t *testing.T) {
 			t.Parallel()
-			r := bureau(t, nil, fixtures.NewRegistrar(c.records), nil).Ask(t.Context(), name, true)
+			r := bureau(t, nil, fixtures.NewRegistrar(c.records), nil).Ask(t.Context(), name, Patient)
 			if r.State != c.want || !strings.Contains(r.Why, c.says) {
 				t.Errorf("got %s (%s), want %s with %q", r.State, r.Why, c.want, c.says)
 			}
@@ -133,7 +133,7 @@ func TestDecodeWhois(t *testing.T) {
 func TestRDAP501FallsToWhois(t *testing.T) {
 	t.Parallel()
 	g := bureau(t, fixtures.NewRegistrar(records{"*": {Code: 501}}), fixtures.NewRegistrar(records{"nic.ru": {}}), nil)
-	if r := g.Ask(t.Context(), "example.ru", true); r.State != RegNone || r.Source != "whois" {
+	if r := g.Ask(t.Context(), "example.ru", Patient); r.State != RegNone || r.Source != "whois" {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -157,10 +157,10 @@ func TestRetryAfterIsKept(t *testing.T) {
 		server := fixtures.NewRegistrar(records{"a.com": {Code: 429, Header: http.Header{"Retry-After": {after}}}})
 		memory := NewRegistryMemory()
 		keep := func(cfg *RegistryConfig) { cfg.Memory = memory }
-		if r := bureau(t, server, nil, keep).Ask(t.Context(), "a.com", true); r.State != RegUnknown {
+		if r := bureau(t, server, nil, keep).Ask(t.Context(), "a.com", Patient); r.State != RegUnknown {
 			t.Errorf("429: %+v", r)
 		}
-		r := bureau(t, server, nil, keep).Ask(t.Context(), "b.com", true) // another process with the same memory
+		r := bureau(t, server, nil, keep).Ask(t.Context(), "b.com", Patient) // another process with the same memory
 		if r.State != RegUnchecked || !r.Retry.Equal(registryNow.Add(2*time.Minute)) || len(server.Asked()) != 1 {
 			t.Errorf("after Retry-After %s: %+v, asked %v", after, r, server.Asked())
 		}
@@ -178,15 +178,52 @@ func TestWhoisBudget(t *testing.T) {
 	}
 	var states []RegistrationState
 	for _, name := range []string{"a.ru", "b.ru", "c.ru", "d.ru", "e.ru", "f.ru"} {
-		states = append(states, bureau(t, nil, server, keep).Ask(t.Context(), name, true).State)
+		states = append(states, bureau(t, nil, server, keep).Ask(t.Context(), name, Patient).State)
 	}
 	want := []RegistrationState{Registered, Registered, Registered, Registered, RegUnchecked, RegUnchecked}
 	if !slices.Equal(states, want) || len(server.Asked()) != 4 {
 		t.Errorf("got %v with %d queries, want %v with 4", states, len(server.Asked()), want)
 	}
 	now = now.Add(time.Minute)
-	if r := bureau(t, nil, server, keep).Ask(t.Context(), "e.ru", true); r.State != Registered {
+	if r := bureau(t, nil, server, keep).Ask(t.Context(), "e.ru", Patient); r.State != Registered {
 		t.Errorf("a minute later: %+v", r)
+	}
+}
+
+// narrowMemory allows every second query only when it is asked for again.
+type narrowMemory struct {
+	RegistryMemory
+	calls int
+}
+
+func (m *narrowMemory) Reserve(_ context.Context, _ string, _ RegistryLimit, now time.Time) (time.Time, error) {
+	if m.calls++; m.calls == 2 || m.calls == 3 {
+		return now.Add(time.Millisecond), nil
+	}
+	return time.Time{}, nil
+}
+
+// TestUrgency holds that what decides nothing spends no query of a WHOIS server, and that only what decides whether a
+// domain is free is waited for.
+func TestUrgency(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	memory := &narrowMemory{RegistryMemory: NewRegistryMemory()}
+	g := bureau(t, nil, server, func(cfg *RegistryConfig) { cfg.Memory, cfg.Patience = memory, time.Hour })
+	for _, c := range []struct {
+		name    string
+		urgency Urgency
+		want    RegistrationState
+	}{
+		{"a.ru", Idle, RegUnchecked},
+		{"b.ru", Prompt, Registered},
+		{"c.ru", Prompt, RegUnchecked},
+		{"d.ru", Patient, Registered},
+		{"b.ru", Idle, Registered},
+	} {
+		if r := g.Ask(t.Context(), c.name, c.urgency); r.State != c.want {
+			t.Errorf("%s, %d: %+v, want %s", c.name, c.urgency, r, c.want)
+		}
 	}
 }
 
@@ -200,12 +237,12 @@ func TestWhoisNeverTwiceADay(t *testing.T) {
 	for range 2 {
 		g := bureau(t, nil, server, keep)
 		for name, want := range map[string]RegistrationState{"gone.ru": RegNone, "odd.ru": RegUnknown} {
-			if r := g.Ask(t.Context(), name, true); r.State != want {
+			if r := g.Ask(t.Context(), name, Patient); r.State != want {
 				t.Errorf("%s: %+v, want %s", name, r, want)
 			}
 		}
 	}
-	if r := bureau(t, nil, server, keep).Ask(t.Context(), "also-gone.ru", true); r.State != RegNone {
+	if r := bureau(t, nil, server, keep).Ask(t.Context(), "also-gone.ru", Patient); r.State != RegNone {
 		t.Errorf("a new process with another control name: %+v", r)
 	}
 	asked := server.Asked()
@@ -219,8 +256,8 @@ func TestFoundNameIsControl(t *testing.T) {
 	t.Parallel()
 	server := fixtures.NewRegistrar(records{"ours.ru": {Status: []string{"REGISTERED"}}})
 	g := bureau(t, nil, server, nil)
-	g.Ask(t.Context(), "ours.ru", true)
-	if r := g.Ask(t.Context(), "gone.ru", true); r.State != RegNone || !slices.Equal(server.Asked(), []string{"ours.ru", "gone.ru"}) {
+	g.Ask(t.Context(), "ours.ru", Patient)
+	if r := g.Ask(t.Context(), "gone.ru", Patient); r.State != RegNone || !slices.Equal(server.Asked(), []string{"ours.ru", "gone.ru"}) {
 		t.Errorf("got %+v, asked %v", r, server.Asked())
 	}
 }
@@ -231,7 +268,7 @@ func TestPrivateSuffixIsNotAsked(t *testing.T) {
 	server := fixtures.NewRegistrar(records{"nic.com.ru": {}})
 	g := bureau(t, server, nil, nil)
 	for _, name := range []string{"b.com.ru", "someone.github.io"} {
-		if r := g.Ask(t.Context(), name, true); r.State != RegUnchecked || len(server.Asked()) != 0 {
+		if r := g.Ask(t.Context(), name, Patient); r.State != RegUnchecked || len(server.Asked()) != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -315,7 +352,7 @@ func TestRegistryOverHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := g.Ask(t.Context(), "example.com", true); r.State != want || r.Source != "rdap" {
+		if r := g.Ask(t.Context(), "example.com", Patient); r.State != want || r.Source != "rdap" {
 			t.Errorf("at %s: %+v", address, r)
 		}
 	}
