@@ -60,6 +60,7 @@ type loopback struct {
 	net      *fixtures.Internet
 	resolver netip.AddrPort
 	tls, web uint16
+	rdap     uint16 // of a registry in which past.example is past its date
 }
 
 // The addresses of 127.40.0.0/24 are ours in these tests.
@@ -88,6 +89,9 @@ func startLoopback() (*loopback, error) {
 	if lo.tls, err = freePort("127.40.0.1"); err == nil {
 		lo.web, err = freePort("127.40.0.1")
 	}
+	if err == nil {
+		lo.rdap, err = freePort("127.40.0.1")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("127.0.0.0/8 cannot be bound here: %w", err)
 	}
@@ -107,6 +111,10 @@ func startLoopback() (*loopback, error) {
 	at := func(ip string, port uint16) string { return net.JoinHostPort(ip, strconv.Itoa(int(port))) }
 	n.Serve(at("127.40.0.1", lo.tls), fine, leaf("expired.example.test", -time.Hour), leaf("soon.example.test", 5*24*time.Hour))
 	n.Serve(at("127.40.0.2", lo.tls), fixtures.Site{Fault: fixtures.FaultSilent})
+	n.Zone("past.example", "@ A 93.184.9.9")
+	n.ServeHTTP(at("127.40.0.1", lo.rdap), fixtures.NewRegistrar(map[string]fixtures.RegistryRecord{
+		"past.example": {Status: []string{"auto renew period"}, Expires: now.AddDate(0, 0, -3)},
+	}))
 	n.ServeHTTP(at("127.40.0.1", lo.web), fixtures.RedirectHTTPS(int(lo.tls)))
 	return lo, n.Err()
 }
@@ -115,6 +123,7 @@ func (lo *loopback) env() []string {
 	return []string{
 		"CERTSCAN_RESOLVER=" + lo.resolver.String(), "CERTSCAN_CONTROL=example.test", "CERTSCAN_OURS=127.40.0.0/24",
 		"CERTSCAN_PORT=" + strconv.Itoa(int(lo.tls)), "CERTSCAN_HTTP_PORT=" + strconv.Itoa(int(lo.web)),
+		"RDAP=" + netip.AddrPortFrom(netip.MustParseAddr("127.40.0.1"), lo.rdap).String(),
 		"CERTSCAN_CA_FILE=root.pem", "CERTSCAN_TIMEOUT=1s",
 	}
 }
