@@ -5,6 +5,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"time"
@@ -38,7 +39,12 @@ func (t told) status() Status {
 
 // askDirectly asks one server of a zone, without recursion (RFC 1034 §4.3.1): twice over UDP, and over TCP what came
 // truncated. It stands beside the engine, whose servers are resolvers: these questions are few, and of ever other servers.
-func (r *Resolver) askDirectly(ctx context.Context, server netip.Addr, q query) told {
+func (r *Resolver) askDirectly(ctx context.Context, server netip.Addr, q query) (out told) {
+	defer func() {
+		if v := recover(); v != nil { // what one server sent is no other's trouble
+			out = told{trouble: fmt.Sprintf("a defect of certscan: %v", v)}
+		}
+	}()
 	select {
 	case r.direct <- struct{}{}:
 		defer func() { <-r.direct }()
@@ -47,7 +53,6 @@ func (r *Resolver) askDirectly(ctx context.Context, server netip.Addr, q query) 
 	}
 	q.iterative = true
 	at := netip.AddrPortFrom(server, directPort)
-	var out told
 	for _, wait := range []time.Duration{r.cfg.Timeout / 3, r.cfg.Timeout * 2 / 3} {
 		out = r.overUDP(ctx, at, q, wait)
 		if out.msg != nil && out.msg.Rcode == mdns.RcodeFormatError && !q.plain {
