@@ -10,7 +10,7 @@ import (
 const (
 	// heapGoal is how large the heap may become before garbage is collected. The runtime's own goal is twice what is
 	// alive, which makes a long list cost twice its notes, and thousands of waiting handshakes twice their stacks.
-	heapGoal = 26 << 20
+	heapGoal = 23 << 20
 	roomMin  = 8 << 20 // for garbage, where nearly all of that is alive
 	// The bounds of the runtime's dial: below the first a large heap would be searched all the time.
 	gcPercentMin, gcPercentMax = 50, 400

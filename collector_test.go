@@ -12,7 +12,7 @@ func TestGCPercent(t *testing.T) {
 	for _, c := range []struct {
 		live, stacks uint64 // MiB
 		want         int
-	}{{0, 0, 400}, {1, 0, 400}, {10, 0, 160}, {10, 6, 100}, {13, 0, 100}, {16, 0, 62}, {18, 0, 50}, {20, 10, 50}, {8 << 10, 0, 50}} {
+	}{{0, 0, 400}, {1, 0, 400}, {10, 0, 130}, {10, 6, 81}, {13, 0, 76}, {15, 0, 53}, {18, 0, 50}, {20, 10, 50}, {8 << 10, 0, 50}} {
 		if got := gcPercent(c.live<<20, c.stacks<<20); got != c.want {
 			t.Errorf("%d MiB alive, %d MiB of stacks: %d%%, want %d%%", c.live, c.stacks, got, c.want)
 		}

@@ -317,7 +317,7 @@ func (e *engine) turn(q *inquiry) *upstream {
 
 // fail notes that this machine could not send an inquiry's query or not read its reply, and tries again: at once at
 // another server, after a pause where all were tried, since a server that is just starting anew refuses at once.
-func (e *engine) fail(q *inquiry, u *upstream, why string, now instant) {
+func (e *engine) fail(q *inquiry, why string, now instant) {
 	q.out.reply.Trouble = why
 	e.hold(q)
 	servers := len(e.servers)

@@ -158,7 +158,7 @@ func (u *upstream) unsendable(err error) {
 		}
 		q.tries++
 		q.out.reply.Attempts++
-		u.e.fail(q, u, reason(err), now)
+		u.e.fail(q, reason(err), now)
 	}
 	u.e.rouse(now)
 }
@@ -333,7 +333,7 @@ func (u *upstream) trouble(s *socket, err error) {
 		newest := f.q.last == uint32(i)
 		e.land(uint32(i))
 		if newest && (f.q.stage == stageFlying || f.q.stage == stageLinger) {
-			e.fail(f.q, u, reason(err), now)
+			e.fail(f.q, reason(err), now)
 		}
 	}
 	e.rouse(now)

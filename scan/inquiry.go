@@ -8,11 +8,14 @@ import (
 	"certscan/inventory"
 )
 
-// wondrous reports whether a verdict leaves something to ask of name servers and registries. A clean name leaves nothing.
-func wondrous(o *dns.Ownership) bool {
+// wondrous reports whether a verdict leaves something to ask of name servers and registries. A clean name leaves nothing,
+// and, where no registry is asked, neither does one that does not exist.
+func (r *run) wondrous(o *dns.Ownership) bool {
 	switch o.Verdict {
-	case dns.Moved, dns.NotDelegated, dns.NameMissing, dns.NoAddress, dns.Dangling, dns.Broken, dns.Unknown, dns.Private:
+	case dns.Moved, dns.NoAddress, dns.Dangling, dns.Broken, dns.Unknown, dns.Private:
 		return true
+	case dns.NotDelegated, dns.NameMissing:
+		return r.Registry != nil
 	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved, dns.Free, dns.Expired, dns.OnHold, dns.Invalid:
 	}
 	return false
@@ -42,7 +45,7 @@ func (r *run) inquire(ctx context.Context, a *dns.Answer, o dns.Ownership, origi
 // judgeFurther judges one further name.
 func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, origin []netip.Addr) dns.Ownership {
 	o := r.Networks.Judge(a, origin...)
-	if wondrous(&o) {
+	if r.wondrous(&o) {
 		o = r.inquire(ctx, a, o, origin)
 	}
 	return o

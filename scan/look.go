@@ -40,7 +40,7 @@ type look struct {
 // finish takes one name through the rest of the pipeline. It returns before that is done where something is dialled.
 func (r *run) finish(ctx context.Context, l *look, j *job) {
 	r.begin(ctx, l, j)
-	if l.wonders(j) {
+	if r.wonders(l, j) {
 		r.inquiries.Go(func() { r.wonder(ctx, l) })
 		return
 	}
@@ -48,8 +48,8 @@ func (r *run) finish(ctx context.Context, l *look, j *job) {
 }
 
 // wonders reports whether a look's verdict leaves something to ask of name servers and registries.
-func (l *look) wonders(j *job) bool {
-	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner && wondrous(&l.owner) && !expected(&l.owner, &j.domain)
+func (r *run) wonders(l *look, j *job) bool {
+	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner && r.wondrous(&l.owner) && !expected(&l.owner, &j.domain)
 }
 
 // wonder asks name servers and registries about a name, and goes on with the verdict that follows.
@@ -104,7 +104,7 @@ func (r *run) begin(ctx context.Context, l *look, j *job) {
 		default:
 			l.owner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
 			f.DNS, f.Owner = l.answer, &l.owner
-			if r.Prober != nil && !l.wonders(j) {
+			if r.Prober != nil && !r.wonders(l, j) {
 				l.targets, l.missing = r.aims(ctx, f)
 			}
 		}

@@ -131,7 +131,7 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 		answer = a
 		judged = look{answer: &answer, began: j.began}
 		r.looks.Add(1)
-		if r.begin(ctx, &judged, &j); judged.wonders(&j) { // it outlives this call
+		if r.begin(ctx, &judged, &j); r.wonders(&judged, &j) { // it outlives this call
 			l := &look{answer: new(a), owner: judged.owner, began: j.began, facts: judged.facts}
 			l.facts.DNS, l.facts.Owner = l.answer, &l.owner
 			r.inquiries.Go(func() { r.wonder(ctx, l) })
