@@ -42,31 +42,26 @@ type AuditState struct {
 }
 
 // AuditSection says where a row stands on the list.
-type AuditSection string
-
-// The closed set of sections, in the order in which they are shown.
-const (
-	SectionOrphan      AuditSection = "orphan"      // no longer ours, confirmed
-	SectionAttention   AuditSection = "attention"   // ours, at least in part, and something about it is wrong
-	SectionUnconfirmed AuditSection = "unconfirmed" // seen once, or by one resolver alone: nothing is done yet
-	SectionPending     AuditSection = "pending"     // the registry's limits did not allow to ask yet
-	SectionFrozen      AuditSection = "frozen"      // turned bad together with too many others
-	SectionUnknown     AuditSection = "unknown"     // it could not be told
-	SectionSettled     AuditSection = "settled"     // stood on the last list and does no longer
-)
-
-// AuditSections lists the closed set in the order in which they are shown.
-var AuditSections = []AuditSection{
-	SectionOrphan, SectionAttention, SectionUnconfirmed, SectionPending, SectionFrozen, SectionUnknown, SectionSettled,
-}
+type AuditSection = triage.Section
 
 // AuditChange says how a row differs from the last audit.
-type AuditChange string
+type AuditChange = triage.Change
 
-// The closed set of changes.
+// The closed sets of both, for who writes an audit.
 const (
-	ChangeNew       AuditChange = "new"       // it was not on the last list
-	ChangeChanged   AuditChange = "changed"   // it was, with another verdict, reason or severity
-	ChangeUnchanged AuditChange = "unchanged" // it was, the same
-	ChangeGone      AuditChange = "gone"      // it was, and is not any more
+	SectionOrphan      = triage.SectionOrphan
+	SectionAttention   = triage.SectionAttention
+	SectionUnconfirmed = triage.SectionUnconfirmed
+	SectionPending     = triage.SectionPending
+	SectionFrozen      = triage.SectionFrozen
+	SectionUnknown     = triage.SectionUnknown
+	SectionSettled     = triage.SectionSettled
+
+	ChangeNew       = triage.ChangeNew
+	ChangeChanged   = triage.ChangeChanged
+	ChangeUnchanged = triage.ChangeUnchanged
+	ChangeGone      = triage.ChangeGone
 )
+
+// AuditSections lists the sections in the order in which they are shown.
+var AuditSections = triage.Sections
