@@ -22,7 +22,7 @@ type task struct {
 	batch    *batch
 	question Question
 	asked    string
-	queries  [2]inquiry // A and AAAA
+	queries  [2]transaction // A and AAAA
 	group    group
 	began    instant
 	// answer is set once it is worked out; nil while the two replies are all there is.
@@ -111,7 +111,7 @@ func (b *batch) take(q Question) {
 	b.tasks = t
 	b.inflight++
 	for i, qtype := range families {
-		t.queries[i] = inquiry{query: query{name: t.asked, qtype: qtype}, group: &t.group, serial: t.queries[i].serial}
+		t.queries[i] = transaction{query: query{name: t.asked, qtype: qtype}, group: &t.group, serial: t.queries[i].serial}
 		e.ask(&t.queries[i], &e.fresh, now)
 	}
 	if b.canceled {

@@ -33,11 +33,11 @@ type engine struct {
 	// socketQueries is how many queries leave by one socket: the next has another source port (RFC 5452 §9.2).
 	socketQueries int
 
-	mu      sync.Mutex // guards all below, and all of upstreams, sockets, inquiries and groups
+	mu      sync.Mutex // guards all below, and all of upstreams, sockets, transactions and groups
 	closed  bool
 	servers []*upstream
-	follow  queue   // inquiries of names that are being looked into: before fresh ones
-	fresh   queue   // inquiries that no server was asked yet
+	follow  queue   // transactions of names that are being looked into: before fresh ones
+	fresh   queue   // transactions that no server was asked yet
 	flights flights // queries on their way
 	wheel   wheel
 	alarm   instant // when the clock looks next; 0 is never
@@ -99,7 +99,7 @@ func (e *engine) nudge() {
 	}
 }
 
-// clock deals with inquiries whose time is up, and wakes servers that a rate held back.
+// clock deals with transactions whose time is up, and wakes servers that a rate held back.
 func (e *engine) clock() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -113,7 +113,7 @@ func (e *engine) clock() {
 		for _, u := range e.servers {
 			u.confirm(now)
 		}
-		e.wheel.turn(now, func(q *inquiry) { e.due(q, now) })
+		e.wheel.turn(now, func(q *transaction) { e.due(q, now) })
 		e.rouse(now)
 		e.alarm = e.nextAlarm()
 		wait := time.Hour
@@ -147,7 +147,7 @@ func (e *engine) alarmAt(at instant) {
 	}
 }
 
-func (e *engine) arm(q *inquiry, at instant) {
+func (e *engine) arm(q *transaction, at instant) {
 	e.wheel.arm(q, at)
 	e.alarmAt(at)
 }
@@ -170,7 +170,7 @@ func (e *engine) rouse(now instant) {
 // tried, the last real reply counts, else TIMEOUT. only limits it to one server; nil is all.
 func (e *engine) exchange(ctx context.Context, only *upstream, queries []query) []message {
 	g := &group{left: len(queries), done: make(chan struct{})}
-	asked := make([]inquiry, len(queries))
+	asked := make([]transaction, len(queries))
 	e.mu.Lock()
 	now := e.now()
 	for i := range asked {
@@ -201,8 +201,8 @@ func (e *engine) exchange(ctx context.Context, only *upstream, queries []query) 
 	return out
 }
 
-// cut ends an inquiry because its context has ended.
-func (e *engine) cut(q *inquiry) {
+// cut ends a transaction because its context has ended.
+func (e *engine) cut(q *transaction) {
 	if q.stage != stageDone {
 		q.out.reply.Status = StatusCanceled
 		e.finish(q)

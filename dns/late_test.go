@@ -26,16 +26,16 @@ func idleEngine(t *testing.T) (*engine, *upstream, *socket, *outbox) {
 	return e, u, u.sock, new(outbox)
 }
 
-// asked is an inquiry for A whose query has left.
-func asked(e *engine, u *upstream, box *outbox, name string, now instant) *inquiry {
-	q := &inquiry{query: query{name: name, qtype: mdns.TypeA}, group: &group{left: 1, done: make(chan struct{})}}
+// asked is a transaction for A whose query has left.
+func asked(e *engine, u *upstream, box *outbox, name string, now instant) *transaction {
+	q := &transaction{query: query{name: name, qtype: mdns.TypeA}, group: &group{left: 1, done: make(chan struct{})}}
 	e.ask(q, &e.fresh, now)
 	u.fill(box, u.sock, now)
 	return q
 }
 
-// replyTo makes the reply to the flight of an inquiry that is back others before its newest.
-func replyTo(t *testing.T, e *engine, q *inquiry, back int, edit func(*mdns.Msg), records ...string) []byte {
+// replyTo makes the reply to the flight of a transaction that is back others before its newest.
+func replyTo(t *testing.T, e *engine, q *transaction, back int, edit func(*mdns.Msg), records ...string) []byte {
 	t.Helper()
 	i := q.last
 	for range back {
@@ -64,9 +64,9 @@ func whole(t *testing.T, l *queue) {
 	}
 }
 
-// TestLateReplyToAQueuedInquiry holds that a reply that comes late, while its inquiry waits for the window again,
+// TestLateReplyToAQueuedTransaction holds that a reply that comes late, while its transaction waits for the window again,
 // neither tears the queue nor loses who stands in it, whatever it says.
-func TestLateReplyToAQueuedInquiry(t *testing.T) {
+func TestLateReplyToAQueuedTransaction(t *testing.T) {
 	t.Parallel()
 	rcode := func(code int) func(*mdns.Msg) { return func(m *mdns.Msg) { m.Rcode = code } }
 	for name, c := range map[string]struct {
@@ -84,11 +84,11 @@ func TestLateReplyToAQueuedInquiry(t *testing.T) {
 			e, u, s, box := idleEngine(t)
 			u.good = query{name: "good.test", qtype: mdns.TypeA}
 			u.canary = true
-			var all []*inquiry
+			var all []*transaction
 			for _, n := range []string{"a.test", "b.test", "c.test"} {
 				all = append(all, asked(e, u, box, n, 0))
 			}
-			e.wheel.turn(2*time.Second, func(q *inquiry) { e.due(q, 2*time.Second) })
+			e.wheel.turn(2*time.Second, func(q *transaction) { e.due(q, 2*time.Second) })
 			if u.again.n != 3 {
 				t.Fatalf("%d wait to be asked again", u.again.n)
 			}
@@ -131,7 +131,7 @@ func TestSlowAnswerIsNoLoss(t *testing.T) {
 			e, u, s, box := idleEngine(t)
 			q := asked(e, u, box, "a.test", 0)
 			again := 1520 * time.Millisecond
-			e.wheel.turn(again, func(q *inquiry) { e.due(q, again) })
+			e.wheel.turn(again, func(q *transaction) { e.due(q, again) })
 			u.fill(box, s, again)
 			now := c.now
 			later, earlier := replyTo(t, e, q, 0, nil, "a.test. 60 IN A 93.184.1.1"), replyTo(t, e, q, 1, nil, "a.test. 60 IN A 93.184.1.1")
@@ -166,7 +166,7 @@ func TestPatienceTakesNoWindow(t *testing.T) {
 	for now < 10*time.Second && (q.tries < 3 || u.inflight > 0) {
 		now += wheelTick
 		u.lastReply = now // others are answered
-		e.wheel.turn(now, func(q *inquiry) { e.due(q, now) })
+		e.wheel.turn(now, func(q *transaction) { e.due(q, now) })
 		u.fill(box, s, now)
 	}
 	if q.stage != stageFlying || now > time.Second {

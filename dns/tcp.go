@@ -12,7 +12,7 @@ import (
 )
 
 // wholeOverTCP fetches over TCP what came truncated. Without the whole of it there is no usable reply.
-func (e *engine) wholeOverTCP(q *inquiry, u *upstream) {
+func (e *engine) wholeOverTCP(q *transaction, u *upstream) {
 	e.hold(q)
 	q.stage = stageOverTCP
 	if e.closed {

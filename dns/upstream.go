@@ -17,7 +17,7 @@ type upstream struct {
 	server netip.AddrPort
 	pace
 
-	again  queue // inquiries that are to be asked here
+	again  queue // transactions that are to be asked here
 	work   sync.Cond
 	asleep bool
 	held   instant // when the rate lets the next query leave; 0 where nothing is held back
@@ -163,8 +163,8 @@ func (u *upstream) unsendable(err error) {
 	u.e.rouse(now)
 }
 
-// pick takes the next inquiry from the queues; nil where none is for this server.
-func (u *upstream) pick(now instant) *inquiry {
+// pick takes the next transaction from the queues; nil where none is for this server.
+func (u *upstream) pick(now instant) *transaction {
 	from := &u.again
 	if from.n == 0 {
 		if !u.mayTakeFresh(now) {
@@ -225,7 +225,7 @@ func (u *upstream) retire() {
 }
 
 // launch packs a query and notes its flight.
-func (u *upstream) launch(q *inquiry, box *outbox, s *socket, now instant) {
+func (u *upstream) launch(q *transaction, box *outbox, s *socket, now instant) {
 	e := u.e
 	id := e.unusedID(s)
 	if !box.add(q.query, id) {
@@ -249,18 +249,18 @@ func (u *upstream) launch(q *inquiry, box *outbox, s *socket, now instant) {
 }
 
 // patience is how long the attempt that was just made is waited for.
-func (u *upstream) patience(q *inquiry) time.Duration {
+func (u *upstream) patience(q *transaction) time.Duration {
 	return u.wait(int(q.tries)-1, q.tries >= q.limit && !q.afresh, u.e.cfg.Timeout)
 }
 
 // soon is when the attempt that was just made is late, however long it is waited for.
-func (u *upstream) soon(q *inquiry) time.Duration {
+func (u *upstream) soon(q *transaction) time.Duration {
 	return u.wait(int(q.tries)-1, false, u.e.cfg.Timeout)
 }
 
-// look is when an inquiry is looked at whose query left at an instant: at its deadline, sooner while that may still come
+// look is when a transaction is looked at whose query left at an instant: at its deadline, sooner while that may still come
 // nearer, and when it no longer takes a place in the window.
-func (u *upstream) look(q *inquiry, sent, now instant) instant {
+func (u *upstream) look(q *transaction, sent, now instant) instant {
 	at := q.deadline
 	if late := sent + u.soon(q); late > now {
 		at = min(at, late)
@@ -306,7 +306,7 @@ func (u *upstream) sendCanary(now instant) {
 		return
 	}
 	u.canary = true
-	q := &inquiry{query: u.good, only: u, limit: 1, group: &group{left: 1, canary: u}}
+	q := &transaction{query: u.good, only: u, limit: 1, group: &group{left: 1, canary: u}}
 	u.e.ask(q, &u.again, now)
 	u.again.remove(q)
 	u.again.pushFront(q)
@@ -399,7 +399,7 @@ func (e *engine) take(s *socket, wire []byte, now instant) {
 }
 
 // settle keeps a reply, or asks on where it is no use.
-func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
+func (e *engine) settle(q *transaction, u *upstream, m message, now instant) {
 	status := m.reply.Status
 	switch {
 	case q.stage == stageOverTCP && m.truncated:
@@ -433,7 +433,7 @@ func (e *engine) settle(q *inquiry, u *upstream, m message, now instant) {
 }
 
 // again asks once more at once, after a reply that was no use.
-func (e *engine) again(q *inquiry) {
+func (e *engine) again(q *transaction) {
 	e.hold(q)
 	e.retry(q)
 }

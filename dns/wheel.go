@@ -12,11 +12,11 @@ const (
 type wheel struct {
 	tick    int64 // the last one that was turned to
 	armed   int
-	buckets [wheelBuckets]*inquiry
+	buckets [wheelBuckets]*transaction
 }
 
-// arm sets the deadline of an inquiry that has none.
-func (w *wheel) arm(q *inquiry, at instant) {
+// arm sets the deadline of a transaction that has none.
+func (w *wheel) arm(q *transaction, at instant) {
 	tick := int64((at + wheelTick - 1) / wheelTick)
 	tick = min(max(tick, w.tick+1), w.tick+wheelBuckets-1)
 	q.bucket = int32(tick & (wheelBuckets - 1))
@@ -30,8 +30,8 @@ func (w *wheel) arm(q *inquiry, at instant) {
 	w.armed++
 }
 
-// disarm takes an inquiry's deadline away, where it has one.
-func (w *wheel) disarm(q *inquiry) {
+// disarm takes a transaction's deadline away, where it has one.
+func (w *wheel) disarm(q *transaction) {
 	if !q.armed {
 		return
 	}
@@ -47,8 +47,8 @@ func (w *wheel) disarm(q *inquiry) {
 	w.armed--
 }
 
-// turn moves on to an instant and calls due for each inquiry whose deadline has come, disarmed already.
-func (w *wheel) turn(to instant, due func(*inquiry)) {
+// turn moves on to an instant and calls due for each transaction whose deadline has come, disarmed already.
+func (w *wheel) turn(to instant, due func(*transaction)) {
 	target := int64(to / wheelTick)
 	for w.tick < target {
 		if w.armed == 0 {

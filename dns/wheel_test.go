@@ -12,12 +12,12 @@ func TestWheel(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	var w wheel
-	due := map[*inquiry]instant{}
+	due := map[*transaction]instant{}
 	var now instant
 	for range 20_000 {
 		switch random.IntN(3) {
 		case 0, 1:
-			q := new(inquiry)
+			q := new(transaction)
 			at := now + time.Duration(random.Int64N(int64(8*time.Second)))
 			due[q] = at
 			w.arm(q, at)
@@ -30,7 +30,7 @@ func TestWheel(t *testing.T) {
 		}
 		now += time.Duration(random.Int64N(int64(wheelTick)))
 		turned := now
-		w.turn(now, func(q *inquiry) {
+		w.turn(now, func(q *transaction) {
 			at, ok := due[q]
 			if !ok {
 				t.Fatal("a deadline that was taken away, or came before, comes")
@@ -56,7 +56,7 @@ func TestWheel(t *testing.T) {
 			t.Fatalf("%d deadlines never come", len(due))
 		}
 		before := len(due)
-		w.turn(next, func(q *inquiry) { delete(due, q) })
+		w.turn(next, func(q *transaction) { delete(due, q) })
 		if len(due) == before {
 			t.Fatalf("nothing comes at %s, when the next was said to", next)
 		}
@@ -71,14 +71,14 @@ func TestWheel(t *testing.T) {
 func TestWheelIdle(t *testing.T) {
 	t.Parallel()
 	var w wheel
-	q := new(inquiry)
+	q := new(transaction)
 	w.arm(q, time.Hour)
 	if next, ok := w.next(); !ok || next > wheelBuckets*wheelTick {
 		t.Errorf("next look at %s, %v", next, ok)
 	}
 	w.disarm(q)
 	w.disarm(q) // a second time it is nothing
-	w.turn(time.Hour, func(*inquiry) { t.Error("came") })
+	w.turn(time.Hour, func(*transaction) { t.Error("came") })
 	w.arm(q, time.Hour+10*wheelTick)
 	if next, _ := w.next(); next != time.Hour+10*wheelTick {
 		t.Errorf("next at %s", next)
@@ -87,7 +87,7 @@ func TestWheelIdle(t *testing.T) {
 
 func BenchmarkWheel(b *testing.B) {
 	var w wheel
-	qs := make([]inquiry, 1024)
+	qs := make([]transaction, 1024)
 	b.ReportAllocs()
 	i, now := 0, instant(0)
 	for b.Loop() {
@@ -97,7 +97,7 @@ func BenchmarkWheel(b *testing.B) {
 		w.arm(q, now+200*time.Millisecond)
 		if i%len(qs) == 0 {
 			now += wheelTick
-			w.turn(now, func(*inquiry) {})
+			w.turn(now, func(*transaction) {})
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 )
 
-// stage is where an inquiry stands.
+// stage is where a transaction stands.
 type stage uint8
 
 const (
@@ -17,8 +17,8 @@ const (
 	stageDone
 )
 
-// inquiry is one query until it has an outcome.
-type inquiry struct {
+// transaction is one query until it has an outcome.
+type transaction struct {
 	query
 	out   message
 	group *group
@@ -37,14 +37,14 @@ type inquiry struct {
 	last     uint32 // the newest flight; 0 is none
 	room     [4]netip.Addr
 
-	// An inquiry is armed, or in a queue, or neither; never both.
-	prev, next *inquiry
+	// A transaction is armed, or in a queue, or neither; never both.
+	prev, next *transaction
 	in         *queue
 	bucket     int32
 	armed      bool
 }
 
-// group is the inquiries that are waited for together.
+// group is the transactions that are waited for together.
 type group struct {
 	left int
 	// One of them is told when none is left.
@@ -55,11 +55,11 @@ type group struct {
 
 // queue is a first-in-first-out list.
 type queue struct {
-	head, tail *inquiry
+	head, tail *transaction
 	n          int
 }
 
-func (l *queue) push(q *inquiry) {
+func (l *queue) push(q *transaction) {
 	q.in, q.prev, q.next = l, l.tail, nil
 	if l.tail != nil {
 		l.tail.next = q
@@ -70,7 +70,7 @@ func (l *queue) push(q *inquiry) {
 	l.n++
 }
 
-func (l *queue) pushFront(q *inquiry) {
+func (l *queue) pushFront(q *transaction) {
 	q.in, q.prev, q.next = l, nil, l.head
 	if l.head != nil {
 		l.head.prev = q
@@ -81,7 +81,7 @@ func (l *queue) pushFront(q *inquiry) {
 	l.n++
 }
 
-func (l *queue) remove(q *inquiry) {
+func (l *queue) remove(q *transaction) {
 	if q.prev != nil {
 		q.prev.next = q.next
 	} else {
@@ -98,10 +98,10 @@ func (l *queue) remove(q *inquiry) {
 
 // flight is one datagram on its way, or given up and perhaps late.
 type flight struct {
-	q     *inquiry
+	q     *transaction
 	sock  *socket
 	sent  instant
-	older uint32 // the inquiry's flight before
+	older uint32 // the transaction's flight before
 	id    uint16
 	// counted is set while it takes a place in the server's window.
 	counted bool
@@ -127,8 +127,8 @@ func (l *flights) add(f flight) uint32 {
 	return uint32(len(l.all) - 1)
 }
 
-// ask takes an inquiry in. The caller wakes the servers.
-func (e *engine) ask(q *inquiry, to *queue, now instant) {
+// ask takes a transaction in. The caller wakes the servers.
+func (e *engine) ask(q *transaction, to *queue, now instant) {
 	q.began = now
 	if q.limit == 0 {
 		q.limit = int8(min(e.cfg.Attempts, 100))
@@ -137,21 +137,21 @@ func (e *engine) ask(q *inquiry, to *queue, now instant) {
 	e.enqueue(q, to)
 }
 
-func (e *engine) enqueue(q *inquiry, to *queue) {
+func (e *engine) enqueue(q *transaction, to *queue) {
 	q.stage = stageQueued
 	to.push(q)
 }
 
-// hold takes an inquiry away from the wheel and from its queue, where it is in one: what comes next is decided anew.
-func (e *engine) hold(q *inquiry) {
+// hold takes a transaction away from the wheel and from its queue, where it is in one: what comes next is decided anew.
+func (e *engine) hold(q *transaction) {
 	e.wheel.disarm(q)
 	if q.in != nil {
 		q.in.remove(q)
 	}
 }
 
-// finish ends an inquiry with what its out says.
-func (e *engine) finish(q *inquiry) {
+// finish ends a transaction with what its out says.
+func (e *engine) finish(q *transaction) {
 	if q.stage == stageDone {
 		return
 	}
@@ -201,8 +201,8 @@ func (e *engine) uncount(i uint32) {
 	}
 }
 
-// due deals with an inquiry whose time is up.
-func (e *engine) due(q *inquiry, now instant) {
+// due deals with a transaction whose time is up.
+func (e *engine) due(q *transaction, now instant) {
 	switch q.stage {
 	case stagePaused:
 		e.retry(q)
@@ -235,7 +235,7 @@ func (e *engine) due(q *inquiry, now instant) {
 
 // expire deals with a query that got no reply in time. It counts as an attempt where the server answered anybody since:
 // otherwise the server is at fault, and a query that is known to have an answer finds out whether it lives.
-func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
+func (e *engine) expire(q *transaction, u *upstream, sent, now instant) {
 	e.uncount(q.last)
 	u.timedOut(now)
 	heard := u.aliveAt(sent)
@@ -271,14 +271,14 @@ func (e *engine) expire(q *inquiry, u *upstream, sent, now instant) {
 	}
 }
 
-func (e *engine) linger(q *inquiry, u *upstream, now instant) {
+func (e *engine) linger(q *transaction, u *upstream, now instant) {
 	q.stage = stageLinger
 	u.sendCanary(now)
 	e.wheel.arm(q, now+u.wait(0, false, e.cfg.Timeout))
 }
 
-// retry queues an inquiry for the server whose turn it is, or ends it where all attempts are made.
-func (e *engine) retry(q *inquiry) {
+// retry queues a transaction for the server whose turn it is, or ends it where all attempts are made.
+func (e *engine) retry(q *transaction) {
 	u := e.turn(q)
 	if u == nil || q.tries >= q.limit {
 		e.finish(q)
@@ -290,7 +290,7 @@ func (e *engine) retry(q *inquiry) {
 // turn returns the server that is to be asked next; nil where all have given replies that are no use. One that answers
 // nobody is left to names that were not asked yet, which find out when it is back: few may be on their way to it, and the
 // others would queue for it.
-func (e *engine) turn(q *inquiry) *upstream {
+func (e *engine) turn(q *transaction) *upstream {
 	if q.only != nil {
 		if q.useless != 0 {
 			return nil
@@ -315,9 +315,9 @@ func (e *engine) turn(q *inquiry) *upstream {
 	return next
 }
 
-// fail notes that this machine could not send an inquiry's query or not read its reply, and tries again: at once at
+// fail notes that this machine could not send a transaction's query or not read its reply, and tries again: at once at
 // another server, after a pause where all were tried, since a server that is just starting anew refuses at once.
-func (e *engine) fail(q *inquiry, why string, now instant) {
+func (e *engine) fail(q *transaction, why string, now instant) {
 	q.out.reply.Trouble = why
 	e.hold(q)
 	servers := len(e.servers)
