@@ -78,7 +78,10 @@ func (s rdapSource) host() string {
 	if err != nil {
 		return s.baseURL
 	}
-	return u.Host
+	if u.Scheme == "http" {
+		return serverName(u.Host, "80")
+	}
+	return serverName(u.Host, "443")
 }
 
 func (s rdapSource) limit() RegistryLimit { return RegistryLimit{Queries: rdapRate, Per: time.Minute} }
@@ -189,11 +192,7 @@ func registryWords(host, domain string, statuses []string, r *Registration) stri
 	if len(statuses) > 0 {
 		text += " (" + some(statuses) + ")"
 	}
-	const most = 300 // bytes of remote text
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
+	return clipped(text, 300)
 }
 
 // registryDate reads an instant as registries write it; zero where it is none.

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"time"
 )
 
@@ -27,7 +28,7 @@ type Registration struct {
 	Expires time.Time // zero where the registry does not say
 	Created time.Time // likewise
 	Source  string    // "rdap" or "whois"; empty where nobody was asked
-	Server  string    // who was asked: a host
+	Server  string    // who was asked: a host, with its port where that is not the usual one
 	AskedAt time.Time
 	// Retry is when it may be asked, where limits did not allow it yet.
 	Retry time.Time
@@ -43,6 +44,11 @@ func (r *Registration) known() bool {
 	case RegUnknown, RegUnchecked, registrationUnset:
 	}
 	return false
+}
+
+// past reports whether the date of a registration, as the registry told it, has passed at now.
+func (r *Registration) past(now time.Time) bool {
+	return (r.State == Registered || r.State == RegOnHold) && !r.Expires.IsZero() && !r.Expires.After(now)
 }
 
 // ended reports whether the registration is over, though the name is not free.
@@ -77,4 +83,48 @@ func RegistrationDue(last Registration, every time.Duration, now time.Time) bool
 		return true
 	}
 	return age >= every
+}
+
+// Refresh returns what the registry says of the registrable domain of a clean name, for which every is how often it is
+// asked: what is kept, unless [RegistrationDue]. It waits for nothing, and takes no more than a quarter of what the
+// registry may be asked, so that the rest is there for names that are not clean. What is due and not allowed is what was
+// kept; without that, or once the date that was told has passed, it is [RegUnchecked], and tried again at the next call.
+func (g *Registry) Refresh(ctx context.Context, domain string, every time.Duration) Registration {
+	if every <= 0 {
+		every = RegistrationEvery
+	}
+	sources, why := g.sources(domain)
+	now := g.cfg.Now()
+	last := Registration{State: RegUnchecked, Why: why}
+	due := false
+	for _, s := range sources {
+		kept, asked, err := g.cfg.Memory.Recall(ctx, domain, s.host(), now)
+		if err != nil {
+			return unreliable(domain, "what was asked before could not be read: "+err.Error())
+		}
+		last, due = kept, !g.fresh(asked) && RegistrationDue(kept, every, now)
+		if kept.State != RegUnchecked || now.Sub(asked) >= every { // else it does not serve the name
+			break
+		}
+	}
+	if due && ctx.Err() == nil {
+		r := g.askOnce(ctx, domain, spare)
+		if r.known() || !last.known() {
+			return r
+		}
+	}
+	return last.standing(domain, now)
+}
+
+// standing tells a registration that was kept, perhaps long ago, as far as it can be relied on now.
+func (r Registration) standing(domain string, now time.Time) Registration {
+	switch {
+	case !r.known():
+		return Registration{Domain: domain, State: RegUnchecked, Why: r.Why}
+	case r.past(now) && now.Sub(r.AskedAt) < registrationFresh:
+		r.State = RegExpired
+	case r.past(now): // it may have been renewed
+		r.State, r.Why = RegUnchecked, "not asked since its date passed; before, "+r.Why
+	}
+	return r
 }

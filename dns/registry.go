@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,8 +35,12 @@ type RegistryConfig struct {
 	// Patience is how long a process waits for the limits of one registry, from the first time that they bite; what they
 	// do not allow until then stays unchecked. 0 is one minute.
 	Patience time.Duration
-	// Memory keeps answers and limits; nil lasts as long as the Registry.
+	// Memory keeps answers and limits; nil lasts as long as the Registry. It is left alone until a question is about to be
+	// asked.
 	Memory RegistryMemory
+	// Fresh asks RDAP servers anew whatever they said before. Else, as with WHOIS always, an answer of the same server
+	// holds for a day.
+	Fresh bool
 	// Roots are trusted beside the system's.
 	Roots []*x509.Certificate
 	// UserAgent is what we call ourselves over HTTP.
@@ -49,9 +55,10 @@ const (
 	defaultPatience  = time.Minute
 )
 
-// Registry asks registries what they know of registrable domains: RDAP, else WHOIS. It promises that a domain is asked
-// for once in a day where its registry is asked by WHOIS, that no limit is exceeded, and that [RegNone] is said only
-// where the same server found a control name of the same suffix in this process. It is safe for concurrent use.
+// Registry asks registries what they know of registrable domains: RDAP, else WHOIS. It promises that a WHOIS server is
+// asked for a domain once in a day, that no limit is exceeded, and that [RegNone] is said only where the same server
+// found a control name of the same suffix in the same process. What another server said counts for nothing. It is safe
+// for concurrent use.
 type Registry struct {
 	cfg    RegistryConfig
 	table  registries
@@ -60,9 +67,12 @@ type Registry struct {
 	asked  remembered[Registration] // by domain
 	proven remembered[proof]        // by server and suffix
 
+	began atomic.Bool // a question was about to be asked
+
 	mu    sync.Mutex // guards all below
 	found map[string]bool
 	since map[string]time.Time // when the limits of a registry first bit
+	spent map[string]time.Time // until when the part of its limits that is for clean names is used up
 }
 
 // proof says whether a server finds names of a suffix at all.
@@ -100,7 +110,7 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 		}
 		cfg.RDAPURL = strings.TrimSuffix(cfg.RDAPURL, "/") + "/"
 	}
-	g := &Registry{cfg: cfg, table: builtinRegistries(), found: map[string]bool{}, since: map[string]time.Time{}}
+	g := &Registry{cfg: cfg, table: builtinRegistries(), found: map[string]bool{}, since: map[string]time.Time{}, spent: map[string]time.Time{}}
 	client, err := newRDAPClient(&g.cfg)
 	g.client = client
 	return g, err
@@ -114,6 +124,7 @@ const (
 	Idle    Urgency = iota // no query of a WHOIS server, whose limits are narrow
 	Prompt                 // asked where the limits allow it at once
 	Patient                // waited for as long as RegistryConfig.Patience
+	spare                  // for clean names: asked at once or not, within a part of the limits
 )
 
 // Inform asks the registry about a name that is not clean and keeps the answer in a.Inquiry: of the registrable domain,
@@ -146,70 +157,97 @@ func (g *Registry) Inform(ctx context.Context, a *Answer, o *Ownership) {
 
 // Ask returns what the registry says of a registrable domain.
 func (g *Registry) Ask(ctx context.Context, domain string, urgency Urgency) Registration {
-	if urgency == Idle {
-		kept, err := g.cfg.Memory.Recall(ctx, domain)
-		if err == nil && g.fresh(&kept) && kept.known() {
-			return g.aged(kept)
-		}
-		if suffix, ok := g.table.suffixOf(domain); !ok || g.base(suffix) == "" {
-			return Registration{Domain: domain, State: RegUnchecked}
-		}
+	if sources, _ := g.sources(domain); urgency == Idle && (len(sources) == 0 || sources[0].once()) {
+		return g.known(ctx, sources, domain)
 	}
-	return g.asked.get(domain, func() (Registration, bool) {
-		r := g.ask(ctx, domain, urgency)
-		return r, r.known() || r.State == RegUnknown
-	})
+	return g.askOnce(ctx, domain, urgency)
 }
 
-// fresh reports whether what was kept is so young that the domain must not be asked for again.
-func (g *Registry) fresh(r *Registration) bool {
-	return !r.AskedAt.IsZero() && g.cfg.Now().Sub(r.AskedAt) < registrationFresh
+// askOnce asks for a domain once in this process. Who waited for the question of somebody who was less patient, and could
+// not ask, asks himself.
+func (g *Registry) askOnce(ctx context.Context, domain string, urgency Urgency) Registration {
+	for {
+		mine := false
+		r := g.asked.get(domain, func() (Registration, bool) {
+			mine = true
+			r := g.ask(ctx, domain, urgency)
+			return r, r.known() || r.State == RegUnknown
+		})
+		if mine || r.State != RegUnchecked {
+			return r
+		}
+	}
+}
+
+// known returns what is kept of a domain that is not worth a query.
+func (g *Registry) known(ctx context.Context, sources []source, domain string) Registration {
+	if len(sources) > 0 && (!g.cfg.Fresh || g.began.Load()) {
+		kept, _, err := g.cfg.Memory.Recall(ctx, domain, sources[0].host(), g.cfg.Now())
+		if err == nil && g.fresh(kept.AskedAt) && kept.known() {
+			return g.aged(kept)
+		}
+	}
+	return Registration{Domain: domain, State: RegUnchecked}
+}
+
+// fresh reports whether an instant is less than a day ago.
+func (g *Registry) fresh(asked time.Time) bool {
+	return !asked.IsZero() && g.cfg.Now().Sub(asked) < registrationFresh
 }
 
 // aged tells a kept registration as it is now: its date may have passed since.
 func (g *Registry) aged(r Registration) Registration {
-	if (r.State == Registered || r.State == RegOnHold) && !r.Expires.IsZero() && !r.Expires.After(g.cfg.Now()) {
+	if r.past(g.cfg.Now()) {
 		r.State = RegExpired
 	}
 	return r
 }
 
-func (g *Registry) base(suffix string) string { return cmp.Or(g.cfg.RDAPURL, g.table.rdap[suffix]) }
-
-func (g *Registry) whoisServer(suffix string) string {
-	return cmp.Or(g.cfg.WhoisServer, g.table.whois[suffix])
+// sources returns who is asked for a domain, in that order; why says why nobody is.
+func (g *Registry) sources(domain string) (out []source, why string) {
+	suffix, ok := g.table.suffixOf(domain)
+	if !ok {
+		return nil, "who registers names below " + suffix + " is not in our table"
+	}
+	if base := cmp.Or(g.cfg.RDAPURL, g.table.rdap[suffix]); base != "" {
+		out = append(out, rdapSource{g, base})
+	}
+	if server := cmp.Or(g.cfg.WhoisServer, g.table.whois[suffix]); server != "" {
+		out = append(out, whoisSource{g, server})
+	}
+	return out, "no registry that can be asked is known for ." + suffix
 }
 
 func (g *Registry) ask(ctx context.Context, domain string, urgency Urgency) Registration {
-	suffix, ok := g.table.suffixOf(domain)
-	if !ok {
-		return Registration{Domain: domain, State: RegUnchecked, Why: "who registers names below " + suffix + " is not in our table"}
-	}
-	kept, err := g.cfg.Memory.Recall(ctx, domain)
-	switch {
-	case err != nil:
-		return unreliable(domain, "what was asked before could not be read: "+err.Error())
-	case g.fresh(&kept) && kept.known():
-		return g.aged(kept)
-	}
-	if base := g.base(suffix); base != "" {
-		r, unable := g.query(ctx, rdapSource{g, base}, domain, urgency)
-		if !unable {
+	sources, why := g.sources(domain)
+	for _, s := range sources {
+		if r, unable := g.consult(ctx, s, domain, urgency); !unable {
 			return r
 		}
 	}
-	server := g.whoisServer(suffix)
-	switch {
-	case server == "":
-		return Registration{Domain: domain, State: RegUnchecked, Why: "no registry that can be asked is known for ." + suffix}
-	case g.fresh(&kept) && kept.Source == "whois":
-		return unreliable(domain, "asked within a day, without an answer to rely on; it is not asked twice")
-	case urgency == Idle:
-		return Registration{Domain: domain, State: RegUnchecked}
-	}
-	r, _ := g.query(ctx, whoisSource{g, server}, domain, urgency)
-	return r
+	return Registration{Domain: domain, State: RegUnchecked, Why: why}
 }
+
+// consult returns what one source said within a day, else asks it. unable says that it does not serve the name.
+func (g *Registry) consult(ctx context.Context, s source, domain string, urgency Urgency) (r Registration, unable bool) {
+	kept, asked, err := g.cfg.Memory.Recall(ctx, domain, s.host(), g.cfg.Now())
+	holds := g.fresh(kept.AskedAt) && (s.once() || !g.cfg.Fresh)
+	switch {
+	case err != nil:
+		return unreliable(domain, "what was asked before could not be read: "+err.Error()), false
+	case holds && kept.known():
+		return g.aged(kept), false
+	case holds && kept.State == RegUnchecked:
+		return kept, true
+	case s.once() && g.fresh(asked):
+		return unreliable(domain, notTwice), false
+	case s.once() && urgency == Idle:
+		return Registration{Domain: domain, State: RegUnchecked}, false
+	}
+	return g.query(ctx, s, domain, urgency)
+}
+
+const notTwice = "asked within a day, without an answer to rely on; it is not asked twice"
 
 func unreliable(domain, why string) Registration {
 	return Registration{Domain: domain, State: RegUnknown, Why: why}
@@ -217,6 +255,7 @@ func unreliable(domain, why string) Registration {
 
 // source is one way to ask one registry. ask returns unable where the server does not serve RDAP for the name (501).
 type source interface {
+	// host names the server, in one form whatever the configuration writes.
 	host() string
 	limit() RegistryLimit
 	// once says that the same name must not be asked for twice in a day.
@@ -224,11 +263,28 @@ type source interface {
 	ask(ctx context.Context, domain string) (r Registration, unable bool)
 }
 
+// serverName is host or host:port in one form: lower case, without the usual port and a dot at the end of the name.
+func serverName(server, usual string) string {
+	host, port, err := net.SplitHostPort(strings.ToLower(server))
+	if err != nil {
+		host, port = strings.Trim(strings.ToLower(server), "[]"), usual
+	}
+	if host = strings.TrimSuffix(host, "."); port == usual {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // query asks a source within its limits, and lets a "not found" count only where the source finds a control name.
 func (g *Registry) query(ctx context.Context, s source, domain string, urgency Urgency) (r Registration, unable bool) {
 	r, unable = g.limited(ctx, s, domain, urgency)
-	if unable || r.State == RegUnchecked {
-		return r, unable
+	switch {
+	case unable: // which is kept, so that the next process asks the next source at once
+		r.State = RegUnchecked
+		_ = g.keep(ctx, r) // else it is asked again
+		return r, true
+	case r.State == RegUnchecked || r.AskedAt.IsZero():
+		return r, false
 	}
 	_, above, _ := strings.Cut(domain, ".")
 	key := s.host() + " " + above
@@ -242,24 +298,33 @@ func (g *Registry) query(ctx context.Context, s source, domain string, urgency U
 		g.found[key] = true
 		g.mu.Unlock()
 	}
-	if err := g.keep(ctx, s, r); err != nil {
+	if !r.known() {
+		return r, false
+	}
+	if err := g.keep(ctx, r); err != nil {
 		return unreliable(domain, "the answer could not be kept: "+err.Error()), false
 	}
 	return r, false
 }
 
-// keep keeps what holds for a while, and of whom must not be asked twice everything.
-func (g *Registry) keep(ctx context.Context, s source, r Registration) error {
-	if !r.known() && !s.once() {
-		return nil
-	}
-	if r.State == RegUnchecked {
-		r.State = RegUnknown
-	}
+// keep keeps an answer. It may quote remote text, of which not more is kept than people read.
+func (g *Registry) keep(ctx context.Context, r Registration) error {
+	r.Why = clipped(r.Why, whyMax)
 	return g.cfg.Memory.Keep(context.WithoutCancel(ctx), r)
 }
 
-// limited asks one query where the limits allow it.
+// whyMax is how many bytes are kept of why a registration is said to be so.
+const whyMax = 500
+
+// clipped returns at most so many bytes of a text, and a sign that there was more.
+func clipped(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// limited asks one query where the limits allow it. What was not asked has no AskedAt.
 func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
 	again, err := g.reserve(ctx, s, urgency)
 	switch {
@@ -271,10 +336,20 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 	case ctx.Err() != nil:
 		return Registration{Domain: domain, State: RegUnchecked, Why: "the run was cut"}, false
 	}
+	if s.once() || urgency == spare {
+		now := g.cfg.Now()
+		claimed, err := g.cfg.Memory.Claim(ctx, domain, s.host(), now.Add(-registrationFresh), now)
+		switch {
+		case err != nil:
+			return unreliable(domain, "that it is asked could not be kept: "+err.Error()), false
+		case !claimed: // another process was faster
+			return unreliable(domain, notTwice), false
+		}
+	}
 	r, unable := s.ask(ctx, domain)
 	r.Domain, r.Server, r.AskedAt = domain, s.host(), g.cfg.Now().UTC()
 	if until := r.Retry; until.After(r.AskedAt) {
-		if err := g.cfg.Memory.Hold(context.WithoutCancel(ctx), s.host(), until); err != nil {
+		if err := g.cfg.Memory.Hold(context.WithoutCancel(ctx), s.host(), r.AskedAt, until); err != nil {
 			r = unreliable(domain, "the registry's limits could not be kept: "+err.Error())
 		}
 	}
@@ -283,6 +358,10 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 
 // reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
 func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
+	g.began.Store(true)
+	if urgency == spare {
+		return g.reserveSpare(ctx, s)
+	}
 	for {
 		now := g.cfg.Now()
 		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
@@ -292,6 +371,24 @@ func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (agai
 			return again, nil
 		}
 	}
+}
+
+// reserveSpare takes a place in the part of the limits that is for clean names. Once that is used up the memory is left
+// alone until there is one again: there may be many such names.
+func (g *Registry) reserveSpare(ctx context.Context, s source) (again time.Time, err error) {
+	now := g.cfg.Now()
+	g.mu.Lock()
+	again = g.spent[s.host()]
+	g.mu.Unlock()
+	if again.After(now) {
+		return again, nil
+	}
+	if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit().spare(), now); err == nil && !again.IsZero() {
+		g.mu.Lock()
+		g.spent[s.host()] = again
+		g.mu.Unlock()
+	}
+	return again, err
 }
 
 // patience returns until when places at a registry are waited for.
@@ -315,10 +412,17 @@ func (g *Registry) prove(ctx context.Context, s source, key, domain string, urge
 	if found {
 		return proof{found: true}
 	}
-	return g.proven.get(key, func() (proof, bool) {
-		p := g.control(ctx, s, domain, urgency)
-		return p, p.found || p.state == RegUnknown
-	})
+	for { // as askOnce
+		mine := false
+		p := g.proven.get(key, func() (proof, bool) {
+			mine = true
+			p := g.control(ctx, s, domain, urgency)
+			return p, p.found || p.state == RegUnknown
+		})
+		if mine || p.found || p.state != RegUnchecked {
+			return p
+		}
+	}
 }
 
 func (g *Registry) control(ctx context.Context, s source, domain string, urgency Urgency) proof {
@@ -327,21 +431,21 @@ func (g *Registry) control(ctx context.Context, s source, domain string, urgency
 		if name == domain || ctx.Err() != nil {
 			continue
 		}
-		if kept, err := g.cfg.Memory.Recall(ctx, name); err != nil || s.once() && g.fresh(&kept) {
+		if _, asked, err := g.cfg.Memory.Recall(ctx, name, s.host(), g.cfg.Now()); err != nil || s.once() && g.fresh(asked) {
 			continue
 		}
 		r, unable := g.limited(ctx, s, name, urgency)
-		if r.State == RegUnchecked {
+		switch {
+		case r.State == RegUnchecked:
 			return proof{state: RegUnchecked, why: r.Why, retry: r.Retry}
-		}
-		if !unable && r.known() && r.State != RegNone {
-			_ = g.keep(ctx, s, r) // it is asked again where it cannot be kept; the limits hold
+		case r.AskedAt.IsZero():
+			p = proof{state: RegUnknown, why: r.Why}
+		case !unable && r.known() && r.State != RegNone:
+			_ = g.keep(ctx, r) // it is asked again where it cannot be kept; the limits hold
 			return proof{found: true}
+		default:
+			p = proof{state: RegUnknown, why: s.host() + " does not find the control name " + name + " either"}
 		}
-		kept := r
-		kept.State = RegUnknown
-		_ = g.keep(ctx, s, kept)
-		p = proof{state: RegUnknown, why: s.host() + " does not find the control name " + name + " either"}
 	}
 	return p
 }

@@ -21,7 +21,7 @@ type whoisSource struct {
 	server string
 }
 
-func (s whoisSource) host() string { return s.server }
+func (s whoisSource) host() string { return serverName(s.server, "43") }
 
 func (s whoisSource) limit() RegistryLimit {
 	return RegistryLimit{Queries: s.g.cfg.WhoisRate, Per: time.Minute}

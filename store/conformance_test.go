@@ -23,7 +23,8 @@ func conformance(t *testing.T, where func(t *testing.T) string) {
 	for name, test := range map[string]func(*testing.T, string){
 		"a run and its records": testRun, "unfinished runs": testUnfinished, "since": testSince, "untrusted runs": testUntrusted,
 		"hostile names": testHostile, "history": testHistory, "diff": testDiff, "last two runs": testLastTwo, "prune": testPrune,
-		"run by id": testRunByID, "registrations": testRegistrations, "limits": testLimits, "limits of several processes": testLimitsShared,
+		"run by id": testRunByID, "registrations": testRegistrations, "claims": testClaims, "limits": testLimits, "limits of several processes": testLimitsShared,
+		"holds": testHolds, "a clock that went back": testClockBack, "an older schema": testOlder,
 		"newer schema": testNewer, "opened by many at once": testOpenedByMany, "canceled": testCanceled, "batches": testBatches,
 		"several addresses of a name": testSeveralAddresses, "many names": testMany,
 	} {

@@ -248,7 +248,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := other.inTx(t.Context(), func(*sql.Tx) error { // takes the writer's place
-		return s.PutRegistration(t.Context(), "a.example", Registration{Asked: hour(0)})
+		return s.PutRegistration(t.Context(), "a.example", "r", nil, hour(0))
 	})
 	if err == nil || !strings.Contains(err.Error(), "another process holds it for longer than 10 s: try again when that is done") {
 		t.Errorf("%v", err)

@@ -72,103 +72,6 @@ func testRunByID(t *testing.T, where string) {
 	}
 }
 
-func testRegistrations(t *testing.T, where string) {
-	t.Helper()
-	s := open(t, where)
-	if _, ok, err := s.Registration(t.Context(), "a.example"); ok || err != nil {
-		t.Errorf("%v, %v", ok, err)
-	}
-	for i, answer := range []string{"first", "\x00\xff opaque", "late"} {
-		asked := hour(i)
-		if answer == "late" {
-			asked = hour(-5) // by a process that was slow: the newer answer stays
-		}
-		if err := s.PutRegistration(t.Context(), "a.example", Registration{Answer: []byte(answer), Asked: asked, Expires: hour(i + 24)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, ok, err := s.Registration(t.Context(), "a.example")
-	if !ok || err != nil || string(got.Answer) != "\x00\xff opaque" || !got.Asked.Equal(hour(1)) || !got.Expires.Equal(hour(25)) {
-		t.Errorf("%+v, %v, %v", got, ok, err)
-	}
-	if err := s.PutRegistration(t.Context(), "none.example", Registration{Asked: hour(0)}); err != nil {
-		t.Error(err)
-	}
-}
-
-func testLimits(t *testing.T, where string) {
-	t.Helper()
-	s := open(t, where)
-	s.now = func() time.Time { return hour(0) }
-	reserve := func(latest time.Time) (time.Duration, bool) {
-		t.Helper()
-		at, ok, err := s.Reserve(t.Context(), "whois.tcinet.ru", 15, time.Minute, latest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at.Sub(hour(0)), ok
-	}
-	for i := range 3 {
-		if at, ok := reserve(hour(1)); !ok || at != time.Duration(i)*4*time.Second {
-			t.Errorf("question %d at %s, %v", i, at, ok)
-		}
-	}
-	for range 2 {
-		if at, ok := reserve(hour(0).Add(5 * time.Second)); ok || at != 12*time.Second {
-			t.Errorf("too late: %s, %v", at, ok)
-		}
-	}
-	if at, ok := reserve(hour(0).Add(12 * time.Second)); !ok || at != 12*time.Second {
-		t.Errorf("nothing was booked meanwhile: %s, %v", at, ok)
-	}
-	if err := s.Hold(t.Context(), "whois.tcinet.ru", hour(2)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Hold(t.Context(), "whois.tcinet.ru", hour(1)); err != nil {
-		t.Fatal(err)
-	}
-	if at, ok := reserve(hour(1)); ok || at != 2*time.Hour {
-		t.Errorf("held: %s, %v", at, ok)
-	}
-	s.now = func() time.Time { return hour(5) }
-	if at, ok := reserve(hour(0)); !ok || at != 5*time.Hour {
-		t.Errorf("free again, at once: %s, %v", at, ok)
-	}
-	if at, ok, err := s.Reserve(t.Context(), "other", 1, time.Hour, time.Time{}); err != nil || !ok || !at.Equal(hour(5)) {
-		t.Errorf("another registry: %s, %v, %v", at, ok, err)
-	}
-}
-
-// testLimitsShared books from several stores at once, as processes do: each time is given once.
-func testLimitsShared(t *testing.T, where string) {
-	t.Helper()
-	const stores, each = 4, 10
-	slots := make(chan time.Time, stores*each)
-	var wg sync.WaitGroup
-	for range stores {
-		s := open(t, where)
-		s.now = func() time.Time { return hour(0) }
-		wg.Go(func() {
-			for range each {
-				at, ok, err := s.Reserve(t.Context(), "r", 1, time.Second, hour(1))
-				if err != nil || !ok {
-					t.Errorf("%v, %v", ok, err)
-				}
-				slots <- at
-			}
-		})
-	}
-	wg.Wait()
-	close(slots)
-	given := map[time.Time]bool{}
-	for at := range slots {
-		given[at] = true
-	}
-	if len(given) != stores*each || !given[hour(0)] || !given[hour(0).Add((stores*each-1)*time.Second)] {
-		t.Errorf("%d different times for %d questions", len(given), stores*each)
-	}
-}
-
 func testNewer(t *testing.T, where string) {
 	t.Helper()
 	s := open(t, where)
@@ -177,7 +80,7 @@ func testNewer(t *testing.T, where string) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), where)
-	if want := "written by a newer certscan (schema 99, this one knows 1), and not touched: upgrade certscan, or name another store with --db"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "written by a newer certscan (schema 99, this one knows 2), and not touched: upgrade certscan, or name another store with --db"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 	if n := len(collect(t, s.Records(t.Context(), "r0"))); n != 1 {
@@ -195,7 +98,7 @@ func testOpenedByMany(t *testing.T, where string) {
 				t.Error(err)
 				return
 			}
-			if err := s.PutRegistration(t.Context(), "a.example", Registration{Asked: hour(0)}); err != nil {
+			if err := s.PutRegistration(t.Context(), "a.example", "r", nil, hour(0)); err != nil {
 				t.Error(err)
 			}
 			if err := s.Close(); err != nil {
