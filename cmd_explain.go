@@ -22,7 +22,15 @@ func explainCommand(s streams) *cli.Command {
 			if len(in.arguments) == 0 {
 				return errors.New("no domain: certscan explain example.com")
 			}
-			pipeline, err := wire(s.err, set, "explain")
+			asked, err := newRegistryMemory(s, set, s.err)
+			if err != nil {
+				return err
+			}
+			defer asked.close()
+			if err := asked.open(c.Context); err != nil {
+				return err
+			}
+			pipeline, err := wire(s.err, set, "explain", asked)
 			if err != nil {
 				return err
 			}

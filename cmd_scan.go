@@ -80,7 +80,12 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	if err := in.open(ctx, set.lists(in, kind), s.in); err != nil {
 		return err
 	}
-	pipeline, err := wire(progress, set, kind)
+	asked, err := newRegistryMemory(s, set, progress)
+	if err != nil {
+		return err
+	}
+	defer asked.close()
+	pipeline, err := wire(progress, set, kind, asked)
 	if err != nil {
 		return err
 	}
@@ -95,6 +100,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 		return err
 	}
 	defer kept.close()
+	asked.use(kept.store)
 	out, err := report.New(to, set.outputFormat(s.out), report.Options{
 		Run: meta.ID, Severities: set.severities, Width: set.outputWidth(s.out), Color: set.color(s, s.out),
 	})
@@ -176,8 +182,9 @@ func verdict(run report.Run, exitZero bool, failed error) error {
 	return nil
 }
 
-// wire puts the pipeline of one kind of run together. notes takes what is said meanwhile.
-func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
+// wire puts the pipeline of one kind of run together. notes takes what is said meanwhile, asked remembers what registries
+// are asked. Clean names are looked up where a store is named: without one nobody would know when they were.
+func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (scan.Pipeline, error) {
 	servers := set.resolvers
 	var err error
 	if len(servers) == 0 {
@@ -207,8 +214,11 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 		Log: slog.New(slog.NewTextHandler(notes, nil)),
 	}
 	if kind != "probe" && set.registration {
-		if p.Registry, err = set.registry(resolver, networks); err != nil {
+		if p.Registry, err = set.registry(resolver, networks, asked); err != nil {
 			return p, err
+		}
+		if asked.named {
+			p.RegistrationEvery = cmp.Or(set.config.Registries.Every.length, dns.RegistrationEvery)
 		}
 	}
 	if kind != "dns" {
@@ -225,7 +235,7 @@ func wire(notes io.Writer, set settings, kind string) (scan.Pipeline, error) {
 }
 
 // registry puts together who is asked about registrations.
-func (s *settings) registry(resolver *dns.Resolver, networks *dns.Networks) (*dns.Registry, error) {
+func (s *settings) registry(resolver *dns.Resolver, networks *dns.Networks, asked *registryMemory) (*dns.Registry, error) {
 	return dns.NewRegistry(dns.RegistryConfig{
 		Lookup: func(ctx context.Context, host string) []netip.Addr {
 			a := resolver.Lookup(ctx, dns.Question{Name: host})
@@ -234,6 +244,7 @@ func (s *settings) registry(resolver *dns.Resolver, networks *dns.Networks) (*dn
 		Allow: networks.Dialable, RDAPURL: s.rdapURL, WhoisServer: s.whoisServer,
 		WhoisRate: s.config.Registries.WhoisRate.number, Timeout: s.timeout, Roots: s.roots,
 		UserAgent: cmp.Or(s.config.Probe.UserAgent.text, userAgent()),
+		Memory:    asked, Fresh: !asked.named,
 	})
 }
 

@@ -90,6 +90,7 @@ type resolverData struct {
 
 type registryData struct {
 	WhoisRate perMinute `key:"whois_rate" fallback:"15/m" doc:"Queries a minute that one WHOIS server gets at most."`
+	Every     duration  `key:"every" fallback:"30d" doc:"How often the registration of a clean name is looked up where a store is named; daily in the last 45 days before its end."`
 }
 
 type probeData struct {

@@ -108,7 +108,7 @@ func scanned(t *testing.T, lo *loopback, args ...string) (stdout, stderr string)
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
 	}
-	env["CERTSCAN_CA_FILE"] = root
+	env["CERTSCAN_CA_FILE"], env["STATE_DIRECTORY"] = root, t.TempDir()
 	var out, notes strings.Builder
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	run(t.Context(), append([]string{"certscan"}, args...), streams{strings.NewReader(""), &out, &notes, lookup})

@@ -51,7 +51,7 @@ func certscan(t *testing.T, args ...string) *interrupted {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	i := &interrupted{cmd: exec.CommandContext(ctx, link, args...), lo: lo}
-	i.cmd.Dir, i.cmd.Env, i.cmd.Stderr = dir, append(os.Environ(), lo.env()...), &i.stderr
+	i.cmd.Dir, i.cmd.Env, i.cmd.Stderr = dir, append(append(os.Environ(), lo.env()...), "STATE_DIRECTORY="+dir), &i.stderr
 	return i
 }
 

@@ -32,6 +32,7 @@ func TestScript(t *testing.T) {
 			}
 			e.Defer(lo.net.Close)
 			e.Vars = append(e.Vars, lo.env()...)
+			e.Vars = append(e.Vars, "STATE_DIRECTORY="+filepath.Join(e.WorkDir, "usual")) // never the machine's own
 			return os.WriteFile(filepath.Join(e.WorkDir, "root.pem"), lo.net.CA().RootPEM(), 0o600)
 		},
 		// status N CMD… runs a command and holds its exit status.

@@ -237,7 +237,7 @@ func (r *rack) command(t *testing.T, args ...string) (stdout, stderr string, sta
 		args = append(args, "--ca-file", r.dir+"/root.pem", "--port", portText(r.tls), "--http-port", portText(r.web))
 	}
 	cmd := exec.CommandContext(t.Context(), r.binary, args...)
-	cmd.Env = []string{"HOME=" + r.dir}
+	cmd.Env = []string{"HOME=" + r.dir, "STATE_DIRECTORY=" + r.dir}
 	cmd.WaitDelay = 5 * time.Second
 	var out, said strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &said

@@ -107,7 +107,7 @@ func (g *Registry) Refresh(ctx context.Context, domain string, every time.Durati
 			break
 		}
 	}
-	if due && ctx.Err() == nil {
+	if (due || !last.known()) && len(sources) > 0 && ctx.Err() == nil { // it may be being asked for just now
 		r := g.askOnce(ctx, domain, spare)
 		if r.known() || !last.known() {
 			return r

@@ -171,7 +171,7 @@ func (g *Registry) askOnce(ctx context.Context, domain string, urgency Urgency) 
 		r := g.asked.get(domain, func() (Registration, bool) {
 			mine = true
 			r := g.ask(ctx, domain, urgency)
-			return r, r.known() || r.State == RegUnknown
+			return r, r.known() || r.State == RegUnknown && !r.AskedAt.IsZero()
 		})
 		if mine || r.State != RegUnchecked {
 			return r
@@ -230,6 +230,11 @@ func (g *Registry) ask(ctx context.Context, domain string, urgency Urgency) Regi
 
 // consult returns what one source said within a day, else asks it. unable says that it does not serve the name.
 func (g *Registry) consult(ctx context.Context, s source, domain string, urgency Urgency) (r Registration, unable bool) {
+	if urgency == spare {
+		if again := g.spentUntil(s); !again.IsZero() {
+			return limitedUntil(s, domain, again), false
+		}
+	}
 	kept, asked, err := g.cfg.Memory.Recall(ctx, domain, s.host(), g.cfg.Now())
 	holds := g.fresh(kept.AskedAt) && (s.once() || !g.cfg.Fresh)
 	switch {
@@ -239,7 +244,7 @@ func (g *Registry) consult(ctx context.Context, s source, domain string, urgency
 		return g.aged(kept), false
 	case holds && kept.State == RegUnchecked:
 		return kept, true
-	case s.once() && g.fresh(asked):
+	case (s.once() || urgency == spare) && g.fresh(asked):
 		return unreliable(domain, notTwice), false
 	case s.once() && urgency == Idle:
 		return Registration{Domain: domain, State: RegUnchecked}, false
@@ -331,8 +336,7 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 	case err != nil:
 		return unreliable(domain, "the registry's limits could not be kept: "+err.Error()), false
 	case !again.IsZero():
-		why := "the limits of " + s.host() + " do not allow to ask before " + again.UTC().Format(time.RFC3339)
-		return Registration{Domain: domain, State: RegUnchecked, Retry: again, Why: why}, false
+		return limitedUntil(s, domain, again), false
 	case ctx.Err() != nil:
 		return Registration{Domain: domain, State: RegUnchecked, Why: "the run was cut"}, false
 	}
@@ -356,6 +360,12 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 	return r, unable
 }
 
+// limitedUntil is what is known of a domain that its server may not be asked for yet.
+func limitedUntil(s source, domain string, again time.Time) Registration {
+	why := "the limits of " + s.host() + " do not allow to ask before " + again.UTC().Format(time.RFC3339)
+	return Registration{Domain: domain, State: RegUnchecked, Retry: again, Why: why}
+}
+
 // reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
 func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
 	g.began.Store(true)
@@ -373,17 +383,24 @@ func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (agai
 	}
 }
 
-// reserveSpare takes a place in the part of the limits that is for clean names. Once that is used up the memory is left
-// alone until there is one again: there may be many such names.
-func (g *Registry) reserveSpare(ctx context.Context, s source) (again time.Time, err error) {
-	now := g.cfg.Now()
+// spentUntil returns until when the part of a server's limits that is for clean names is known to be used up; zero where
+// it is not. Till then the memory is left alone: there may be many such names.
+func (g *Registry) spentUntil(s source) time.Time {
 	g.mu.Lock()
-	again = g.spent[s.host()]
-	g.mu.Unlock()
-	if again.After(now) {
+	defer g.mu.Unlock()
+	again := g.spent[s.host()]
+	if left := again.Sub(g.cfg.Now()); left <= 0 || left > retryMax { // the clock went back
+		return time.Time{}
+	}
+	return again
+}
+
+// reserveSpare takes a place in that part.
+func (g *Registry) reserveSpare(ctx context.Context, s source) (again time.Time, err error) {
+	if again = g.spentUntil(s); !again.IsZero() {
 		return again, nil
 	}
-	if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit().spare(), now); err == nil && !again.IsZero() {
+	if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit().spare(), g.cfg.Now()); err == nil && !again.IsZero() {
 		g.mu.Lock()
 		g.spent[s.host()] = again
 		g.mu.Unlock()

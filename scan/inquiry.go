@@ -6,6 +6,7 @@ import (
 
 	"certscan/dns"
 	"certscan/inventory"
+	"certscan/triage"
 )
 
 // wondrous reports whether a verdict leaves something to ask of name servers and registries. A clean name leaves nothing,
@@ -42,11 +43,42 @@ func (r *run) inquire(ctx context.Context, a *dns.Answer, o dns.Ownership, origi
 	return o
 }
 
-// judgeFurther judges one further name.
-func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, origin []netip.Addr) dns.Ownership {
+// registered reports whether the registration of a name is looked up though nothing is to be asked about it: it is clean,
+// or what the list says that it is.
+func (r *run) registered(a *dns.Answer, o *dns.Ownership, d *inventory.Domain) bool {
+	if r.RegistrationEvery <= 0 || r.Registry == nil || a.Registrable == "" {
+		return false
+	}
+	switch o.Verdict {
+	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved:
+		return true
+	case dns.Private, dns.Moved:
+		return expected(o, d)
+	case dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling, dns.Broken,
+		dns.Invalid, dns.Unknown:
+	}
+	return false
+}
+
+// refresh adds what the registry says of a clean name, or said. The verdict stands: it is none of the registry's.
+func (r *run) refresh(ctx context.Context, a *dns.Answer) {
+	if a.Inquiry == nil {
+		a.Inquiry = &dns.Inquiry{}
+	}
+	if a.Inquiry.Registration.State == "" {
+		a.Inquiry.Registration = r.Registry.Refresh(ctx, a.Registrable, r.RegistrationEvery)
+	}
+}
+
+// judgeFurther judges one further name. The registration of a clean one is looked up where it is not that of the first.
+func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, f *triage.Facts) dns.Ownership {
+	origin := originAddrs(&f.Domain)
 	o := r.Networks.Judge(a, origin...)
 	if r.wondrous(&o) {
 		o = r.inquire(ctx, a, o, origin)
+	}
+	if a.Registrable != f.DNS.Registrable && r.registered(a, &o, &inventory.Domain{}) {
+		r.refresh(ctx, a)
 	}
 	return o
 }

@@ -92,3 +92,73 @@ func TestExpectedElsewhereIsNotInquired(t *testing.T) {
 		t.Errorf("the registry was asked: %v", server.Asked())
 	}
 }
+
+// TestCleanNamesAreLookedUpSlowly holds that a clean name has its registration in the facts where there is a schedule,
+// asked for once for all hosts of its domain and within a part of the limits; that its verdict stands; that names that
+// are not clean are asked about all the same; and that without a schedule nothing is asked.
+func TestCleanNamesAreLookedUpSlowly(t *testing.T) {
+	t.Parallel()
+	soon, past, far := time.Now().AddDate(0, 0, 10), time.Now().AddDate(0, 0, -3), time.Now().AddDate(1, 0, 0)
+	for _, probing := range []bool{true, false} {
+		t.Run(fmt.Sprintf("probing %t", probing), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if !probing {
+				w.pipeline.Prober = nil
+			}
+			known := map[string]fixtures.RegistryRecord{"nic.ru": {Status: []string{"REGISTERED"}}}
+			server := w.registries(t, known)
+			for _, name := range []string{"past.ru", "third.ru", "fourth.ru"} {
+				w.net.Zone(name, "@ A 93.184.1.1")
+			}
+			for name, expires := range map[string]time.Time{"ours.ru": soon, "past.ru": past, "third.ru": far, "fourth.ru": far} {
+				known[name] = fixtures.RegistryRecord{Status: []string{"REGISTERED", "DELEGATED"}, Expires: expires}
+			}
+			scanAll(t, w.pipeline, domains("ours.ru", "past.ru"))
+			if asked := server.Asked(); len(asked) != 0 {
+				t.Errorf("without a schedule: asked %v", asked)
+			}
+			w.pipeline.RegistrationEvery = dns.RegistrationEvery
+			w.pipeline.Concurrency = 1 // the first in the list are the first asked about
+			results, _ := scanAll(t, w.pipeline, domains("ours.ru", "www.ours.ru", "past.ru", "third.ru", "fourth.ru", "gone.ru"))
+			for name, want := range map[string]string{
+				"ours.ru": "parked registered [domain_expiring]", "www.ours.ru": "parked registered [domain_expiring]",
+				"past.ru": "parked expired [domain_expiring]", "third.ru": "parked registered []",
+				"fourth.ru": "parked unchecked []", "gone.ru": "free none [domain_free]",
+			} {
+				r := results[name]
+				codes := []triage.Code{}
+				for _, f := range r.Findings {
+					if f.Code == triage.DomainExpiring || f.Code == triage.DomainFree || f.Code == triage.DomainExpired {
+						codes = append(codes, f.Code)
+					}
+				}
+				if got := fmt.Sprint(r.Facts.Owner.Verdict, " ", r.Facts.DNS.Inquiry.Registration.State, " ", codes); got != want {
+					t.Errorf("%s: got %s, want %s", name, got, want)
+				}
+			}
+			asked := server.Asked()
+			if slices.Sort(asked); !slices.Equal(asked, []string{"gone.ru", "ours.ru", "past.ru", "third.ru"}) {
+				t.Errorf("asked %v", asked)
+			}
+		})
+	}
+}
+
+// TestScheduleOfWhatIsExpected holds that a name that stands where the list says has its registration looked up as a clean
+// one has, and that one that cannot be told has not.
+func TestScheduleOfWhatIsExpected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := w.registries(t, map[string]fixtures.RegistryRecord{"ours.ru": {Status: []string{"REGISTERED"}, Expires: time.Now().AddDate(0, 0, 10)}})
+	w.pipeline.RegistrationEvery = dns.RegistrationEvery
+	d := domains("away.ours.ru", "10.0.0.1")
+	d[0].Expect = "elsewhere"
+	results, _ := scanAll(t, w.pipeline, d)
+	if r := results["away.ours.ru"]; r.Facts.Owner.Verdict != dns.Moved || r.Facts.DNS.Inquiry.Registration.State != dns.Registered {
+		t.Errorf("%+v", r.Facts.DNS.Inquiry)
+	}
+	if asked := server.Asked(); !slices.Equal(asked, []string{"ours.ru"}) {
+		t.Errorf("asked %v", asked)
+	}
+}

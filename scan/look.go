@@ -49,13 +49,20 @@ func (r *run) finish(ctx context.Context, l *look, j *job) {
 
 // wonders reports whether a look's verdict leaves something to ask of name servers and registries.
 func (r *run) wonders(l *look, j *job) bool {
-	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner && r.wondrous(&l.owner) && !expected(&l.owner, &j.domain)
+	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner &&
+		(r.wondrous(&l.owner) && !expected(&l.owner, &j.domain) || r.registered(l.answer, &l.owner, &j.domain))
 }
 
 // wonder asks name servers and registries about a name, and goes on with the verdict that follows.
 func (r *run) wonder(ctx context.Context, l *look) {
 	r.guard(ctx, l, func() {
-		l.owner = r.inquire(ctx, l.answer, l.owner, originAddrs(&l.facts.Domain))
+		d := &l.facts.Domain
+		if r.wondrous(&l.owner) && !expected(&l.owner, d) {
+			l.owner = r.inquire(ctx, l.answer, l.owner, originAddrs(d))
+		}
+		if r.registered(l.answer, &l.owner, d) {
+			r.refresh(ctx, l.answer)
+		}
 		if r.Prober != nil {
 			l.targets, l.missing = r.aims(ctx, &l.facts)
 		}

@@ -33,6 +33,9 @@ type Pipeline struct {
 	Networks *dns.Networks
 	// Registry is asked about names that are not clean; nil leaves it out.
 	Registry *dns.Registry
+	// RegistrationEvery is how often Registry is asked about a clean name, whose kept registration is in the facts either
+	// way. 0 leaves clean names alone.
+	RegistrationEvery time.Duration
 	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
 	Prober *probe.Prober
 	// Policy judges; its zero value is the default.
@@ -84,7 +87,8 @@ const (
 // Run looks at every domain and calls emit once for each, in the order of completion, one call at a time. emit may
 // block; what Facts.DNS and Facts.Owner point to is its own only until it returns. An error of emit ends the run and is returned; the context's end is no error.
 //
-// A name that is not clean gets a goroutine, while name servers and registries are asked why.
+// A name that is not clean gets a goroutine, while name servers and registries are asked why; so does, with
+// RegistrationEvery, a clean one while its registration is looked up.
 //
 //	domains ─▶ (token) ─▶ dns.Resolve ─▶ ready ─▶ workers: judge ─▶ the queue of its address ─▶ probe, further names, triage ─▶ emit
 //	                └── invalid, or with an address ──▲

@@ -172,7 +172,7 @@ func (r *run) further(ctx context.Context, f *triage.Facts) []triage.NameFacts {
 		seen[name] = true
 		base, wildcard := strings.CutPrefix(name, "*.")
 		a := r.Resolver.Lookup(ctx, dns.Question{Name: base, Wildcard: wildcard})
-		o := r.judgeFurther(ctx, &a, originAddrs(&f.Domain))
+		o := r.judgeFurther(ctx, &a, f)
 		out = append(out, triage.NameFacts{Name: name, DNS: a, Owner: o, Covered: covers(served, name)})
 	}
 	return out

@@ -56,7 +56,19 @@ func verdictRows() []row {
 		{"private_address", ruled(dns.Private, ""), []string{"private_address WARN P3 fix_dns"}},
 		{"domain_expiring", registered(20*day, dns.Registered), []string{"domain_expiring WARN P3 call_customer"}},
 		{"domain_expiring/not yet", registered(30*day, dns.Registered), nil},
-		{"domain_expiring/over, which the verdict says", registered(-day, dns.RegExpired), nil},
+		{"domain_expiring/over, which the verdict says", with(registered(-day, dns.RegExpired), func(f *Facts) {
+			f.Owner.Verdict, f.Probes = dns.Expired, nil
+		}), []string{"domain_expired WARN P3 call_customer"}},
+		{"domain_expiring/over, and still ours", registered(-day, dns.RegExpired), []string{"domain_expiring WARN P3 call_customer"}},
+		{"domain_expiring/in redemption, and still ours", registered(-day, dns.RegRedemption), []string{"domain_expiring WARN P3 call_customer"}},
+		{"domain_expiring/of a further name", with(registered(200*day, dns.Registered), func(f *Facts) {
+			n := further("www.example.net", dns.Parked)
+			n.DNS.Registrable = "example.net"
+			n.DNS.Inquiry = &dns.Inquiry{Registration: dns.Registration{Domain: "example.net", State: dns.Registered, Expires: now.Add(day)}}
+			again := n
+			again.Name = "example.net"
+			f.Names = []NameFacts{n, again}
+		}), []string{"domain_expiring WARN P3 call_customer www.example.net"}},
 		{"domain_expiring/no date", registered(-time.Duration(now.UnixNano()), dns.RegUnknown), nil},
 		{"invalid_name", ruled(dns.Invalid, ""), []string{"invalid_name WARN P3 investigate"}},
 		{"invalid_name/never asked", &Facts{Domain: inventory.Domain{Name: "a b", Invalid: "holds a space"}}, []string{

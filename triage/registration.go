@@ -2,6 +2,8 @@ package triage
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"certscan/dns"
@@ -10,32 +12,68 @@ import (
 // registrationNear is how long before its end a registration is told of.
 const registrationNear = 30 * day
 
-// raiseDomainExpiring raises a registration that ends soon. One that has ended is its verdict's finding.
+// raiseDomainExpiring raises a registration that ends soon, once for each registrable domain of the input. One that has
+// ended is its verdict's finding where that says so; else, as while the name still leads to us, it is told here: it ends
+// for good within weeks.
 func raiseDomainExpiring(s *scene, code Code) []Finding {
-	r := s.registration()
-	if r == nil || r.State != dns.Registered || r.Expires.IsZero() || !s.now.Before(r.Expires) || r.Expires.Sub(s.now) >= registrationNear {
-		return nil
+	var found []Finding
+	for _, h := range s.registrations() {
+		r := &h.dns.Inquiry.Registration
+		soon := r.State == dns.Registered && !r.Expires.IsZero() && s.now.Before(r.Expires) && r.Expires.Sub(s.now) < registrationNear
+		if !soon && !(ended(r) && h.owner.Verdict != dns.Expired) {
+			continue
+		}
+		f := raise(code, ActionCallCustomer, s.registrationTerm(r))
+		f.Name = h.name
+		found = append(found, f)
 	}
-	return []Finding{raise(code, ActionCallCustomer, whyDomainExpiring(s, code))}
+	return found
+}
+
+func ended(r *dns.Registration) bool {
+	return r.State == dns.RegExpired || r.State == dns.RegRedemption || r.State == dns.RegPendingDelete
 }
 
 func whyDomainExpiring(s *scene, _ Code) string {
-	r := s.registration()
-	switch {
-	case r == nil || r.State == "" || r.State == dns.RegUnchecked:
+	var terms []string
+	for _, h := range s.registrations() {
+		terms = append(terms, s.registrationTerm(&h.dns.Inquiry.Registration))
+	}
+	if len(terms) == 0 {
 		return "the registry was not asked"
+	}
+	return strings.Join(terms, "; ")
+}
+
+// registrationTerm tells until when a domain is registered.
+func (s *scene) registrationTerm(r *dns.Registration) string {
+	date := r.Expires.UTC().Format(time.DateOnly)
+	switch {
+	case ended(r) && r.Expires.IsZero():
+		return fmt.Sprintf("the registration of %s has ended (%s)", r.Domain, r.State)
+	case ended(r):
+		return fmt.Sprintf("the registration of %s has ended (%s); its date is %s", r.Domain, r.State, date)
 	case r.Expires.IsZero():
 		return "the registry does not say when the registration ends"
 	}
 	left := calendar{unit: day, name: "days"}.floor(r.Expires.Sub(s.now))
-	return fmt.Sprintf("the registration of %s ends on %s, in %s days", r.Domain, r.Expires.UTC().Format(time.DateOnly), left)
+	return fmt.Sprintf("the registration of %s ends on %s, in %s days", r.Domain, date, left)
 }
 
-// registration returns what the registry says of the registrable domain of the name itself; nil where nobody was asked.
-func (s *scene) registration() *dns.Registration {
-	a := s.facts.DNS
-	if a == nil || a.Inquiry == nil || a.Inquiry.Registration.Domain != a.Registrable {
-		return nil
+// registrations returns the names of the input about whose own registrable domain a registry was asked, one for each such
+// domain.
+func (s *scene) registrations() []*host {
+	var out []*host
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		if h.dns == nil || h.owner == nil || h.dns.Inquiry == nil {
+			continue
+		}
+		r := &h.dns.Inquiry.Registration
+		asked := r.State != "" && r.State != dns.RegUnchecked && r.Domain == h.dns.Registrable
+		if asked && !slices.ContainsFunc(out, func(o *host) bool { return o.dns.Registrable == r.Domain }) {
+			out = append(out, h)
+		}
 	}
-	return &a.Inquiry.Registration
+	return out
 }

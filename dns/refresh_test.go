@@ -1,0 +1,342 @@
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"certscan/fixtures"
+)
+
+// later makes registries that share a memory and a clock, as processes one after the other do.
+type later struct {
+	t      *testing.T
+	memory RegistryMemory
+	now    time.Time
+	rdap   *fixtures.Registrar
+	whois  *fixtures.Registrar
+}
+
+func (l *later) process(edit func(*RegistryConfig)) *Registry {
+	l.t.Helper()
+	return bureau(l.t, l.rdap, l.whois, func(cfg *RegistryConfig) {
+		cfg.Memory, cfg.Now = l.memory, func() time.Time { return l.now }
+		if edit != nil {
+			edit(cfg)
+		}
+	})
+}
+
+// TestAnswersAreOfTheirServer holds that what one server said is not reused for another one, that its "found" proves
+// nothing there, and that each is asked once in a day.
+func TestAnswersAreOfTheirServer(t *testing.T) {
+	t.Parallel()
+	liar := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	right := fixtures.NewRegistrar(records{})
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: liar}
+	if r := l.process(nil).Ask(t.Context(), "gone.ru", Patient); r.State != Registered || r.Server != "193.0.20.2" {
+		t.Errorf("%+v", r)
+	}
+	if r := l.process(nil).Ask(t.Context(), "nic.ru", Patient); r.State != Registered {
+		t.Errorf("%+v", r)
+	}
+	l.whois = right
+	elsewhere := func(cfg *RegistryConfig) { cfg.WhoisServer = "193.0.20.2:43" }
+	if r := l.process(elsewhere).Ask(t.Context(), "gone.ru", Patient); r.State != Registered || len(right.Asked()) != 0 {
+		t.Errorf("the same server with its usual port: %+v", r)
+	}
+	n := fixtures.New(t)
+	n.Whois("193.0.20.3", right)
+	other := func(cfg *RegistryConfig) { cfg.Dial, cfg.WhoisServer = n.Dial, "193.0.20.3" }
+	if r := l.process(other).Ask(t.Context(), "gone.ru", Patient); r.State != RegUnknown || len(right.Asked()) < 2 {
+		t.Errorf("another server that finds nothing: %+v, asked %v", r, right.Asked())
+	}
+	asked := len(right.Asked())
+	if r := l.process(other).Ask(t.Context(), "gone.ru", Patient); r.State != RegUnknown || len(right.Asked()) != asked {
+		t.Errorf("twice in a day: %+v, asked %v", r, right.Asked())
+	}
+}
+
+func TestServerName(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"Whois.TCInet.ru.": "whois.tcinet.ru", "whois.tcinet.ru:43": "whois.tcinet.ru", "whois.tcinet.ru.:4343": "whois.tcinet.ru:4343",
+		"[2001:DB8::1]:43": "2001:db8::1", "2001:db8::1": "2001:db8::1", "[2001:db8::1]": "2001:db8::1", "10.0.0.1:80": "10.0.0.1:80",
+	} {
+		if got := serverName(given, "43"); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
+	}
+	for base, want := range map[string]string{
+		"https://RDAP.example:443/v1/": "rdap.example", "http://rdap.example/": "rdap.example", "http://rdap.example:443/": "rdap.example:443",
+	} {
+		if got := (rdapSource{baseURL: base}).host(); got != want {
+			t.Errorf("%s: %s, want %s", base, got, want)
+		}
+	}
+}
+
+// TestKeptForADay holds that an answer is reused for a day by who does not want a fresh one, by RDAP and by WHOIS; that a
+// one-off run asks RDAP anew, and WHOIS never; and that an answer over a day old is asked for again.
+func TestKeptForADay(t *testing.T) {
+	t.Parallel()
+	fresh := func(cfg *RegistryConfig) { cfg.Fresh = true }
+	for _, c := range []struct {
+		row   string
+		rdap  bool
+		edit  func(*RegistryConfig)
+		after time.Duration
+		want  int
+	}{
+		{"RDAP, an hour later", true, nil, time.Hour, 1},
+		{"RDAP, one-off, an hour later", true, fresh, time.Hour, 2},
+		{"RDAP, a day later", true, nil, 24 * time.Hour, 2},
+		{"WHOIS, an hour later", false, nil, time.Hour, 1},
+		{"WHOIS, one-off, an hour later", false, fresh, time.Hour, 1},
+		{"WHOIS, a day later", false, fresh, 24 * time.Hour, 2},
+		{"WHOIS, a clock that went back", false, nil, -30 * 24 * time.Hour, 1},
+	} {
+		t.Run(c.row, func(t *testing.T) {
+			t.Parallel()
+			server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}, Expires: registryNow.AddDate(1, 0, 0)}})
+			l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: server}
+			if c.rdap {
+				l.rdap = server
+			}
+			for range 2 {
+				if r := l.process(c.edit).Ask(t.Context(), "example.ru", Patient); r.State != Registered {
+					t.Errorf("%+v", r)
+				}
+				l.now = l.now.Add(c.after)
+			}
+			if n := len(server.Asked()); n != c.want {
+				t.Errorf("asked %d times, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+// TestClockBackEnds holds that an answer of a clock that was ahead is not young for ever.
+func TestClockBackEnds(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow.AddDate(4, 0, 0), whois: server}
+	for _, at := range []time.Time{l.now, registryNow, registryNow.Add(23 * time.Hour), registryNow.Add(24 * time.Hour)} {
+		l.now = at
+		l.process(nil).Ask(t.Context(), "example.ru", Patient)
+	}
+	if n := len(server.Asked()); n != 2 {
+		t.Errorf("asked %d times, want 2", n)
+	}
+}
+
+// TestNotImplementedIsKept holds that a service that is not there for a name is not asked again the same day.
+func TestNotImplementedIsKept(t *testing.T) {
+	t.Parallel()
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow}
+	l.rdap = fixtures.NewRegistrar(records{"*": {Code: http.StatusNotImplemented}})
+	l.whois = fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	for range 2 {
+		if r := l.process(nil).Ask(t.Context(), "example.ru", Patient); r.State != Registered || r.Source != "whois" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(l.rdap.Asked()) != 1 || len(l.whois.Asked()) != 1 {
+		t.Errorf("asked %v and %v", l.rdap.Asked(), l.whois.Asked())
+	}
+}
+
+// TestWhoisBanIsKept holds that after a ban the server is left alone for an hour, by any process.
+func TestWhoisBanIsKept(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"a.ru": {Raw: limitBanner}, "*": {Status: []string{"REGISTERED"}}})
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: server}
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		want  RegistrationState
+	}{{"a.ru", 0, RegUnknown}, {"b.ru", time.Second, RegUnchecked}, {"b.ru", 59 * time.Minute, RegUnchecked}, {"b.ru", time.Hour, Registered}} {
+		l.now = registryNow.Add(c.after)
+		if r := l.process(nil).Ask(t.Context(), c.name, Patient); r.State != c.want {
+			t.Errorf("%s after %s: %+v, want %s", c.name, c.after, r, c.want)
+		}
+	}
+}
+
+// TestRefresh holds the slow schedule of clean names: asked when due, else told from memory.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	server := fixtures.NewRegistrar(records{
+		"far.ru":  {Status: []string{"REGISTERED"}, Expires: registryNow.Add(300 * day)},
+		"near.ru": {Status: []string{"REGISTERED"}, Expires: registryNow.Add(40 * day)},
+		"past.ru": {Status: []string{"REGISTERED"}, Expires: registryNow.Add(-day)},
+		"odd.ru":  {Raw: "?\r\n"},
+	})
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: server}
+	for i, c := range []struct {
+		name  string
+		after time.Duration
+		every time.Duration
+		want  RegistrationState
+		asked int
+	}{
+		{"far.ru", 0, 0, Registered, 1},
+		{"far.ru", 29 * day, 0, Registered, 1},
+		{"far.ru", 30 * day, 0, Registered, 2},
+		{"far.ru", 32 * day, 2 * day, Registered, 3},
+		{"near.ru", 0, 0, Registered, 4},
+		{"near.ru", 23 * time.Hour, 0, Registered, 4},
+		{"near.ru", day, 0, Registered, 5},
+		{"past.ru", 0, 0, RegExpired, 6},
+		{"odd.ru", 0, 0, RegUnknown, 7},
+		{"odd.ru", time.Hour, 0, RegUnknown, 7},
+		{"odd.ru", day, 0, RegUnknown, 8},
+	} {
+		l.now = registryNow.Add(c.after)
+		r := l.process(func(cfg *RegistryConfig) { cfg.WhoisRate = 1000 }).Refresh(t.Context(), c.name, c.every)
+		if n := len(server.Asked()); r.State != c.want || n != c.asked || r.Domain != c.name {
+			t.Errorf("%d: %s after %s: %+v with %d queries, want %s with %d", i, c.name, c.after, r, n, c.want, c.asked)
+		}
+	}
+}
+
+// TestRefreshTakesAPart holds that clean names wait for nothing and take a quarter of the limits, that the rest is there
+// for the others, and that what was not allowed is asked for later.
+func TestRefreshTakesAPart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rate, part int
+		span       time.Duration
+	}{{15, 3, time.Minute}, {4, 1, time.Minute}, {2, 1, 2 * time.Minute}, {1, 1, 4 * time.Minute}} {
+		t.Run(fmt.Sprint(c.rate), func(t *testing.T) {
+			t.Parallel()
+			server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}, Expires: registryNow.AddDate(1, 0, 0)}})
+			l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: server}
+			rate := func(cfg *RegistryConfig) { cfg.WhoisRate = c.rate }
+			g := l.process(rate)
+			for i := range 2 * c.part {
+				r := g.Refresh(t.Context(), fmt.Sprintf("clean%d.ru", i), 0)
+				if want := map[bool]RegistrationState{true: Registered, false: RegUnchecked}[i < c.part]; r.State != want {
+					t.Errorf("clean name %d: %+v, want %s", i, r, want)
+				}
+			}
+			for i := range c.rate - c.part {
+				if r := l.process(rate).Ask(t.Context(), fmt.Sprintf("moved%d.ru", i), Prompt); r.State != Registered {
+					t.Errorf("other name %d: %+v", i, r)
+				}
+			}
+			l.now = registryNow.Add(c.span)
+			if r := g.Refresh(t.Context(), fmt.Sprintf("clean%d.ru", c.part), 0); r.State != Registered {
+				t.Errorf("later: %+v", r)
+			}
+		})
+	}
+}
+
+// TestRefreshKeepsTheLastWord holds that a kept registration is told where the registry may not be asked, or gives
+// nothing to rely on; but not that it is registered once its date has passed, nor that it has ended.
+func TestRefreshKeepsTheLastWord(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow}
+	l.whois = fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}, Expires: registryNow.Add(35 * day)}})
+	if r := l.process(nil).Refresh(t.Context(), "a.ru", 0); r.State != Registered {
+		t.Fatalf("%+v", r)
+	}
+	l.whois = fixtures.NewRegistrar(records{"*": {Raw: limitBanner}})
+	for after, want := range map[time.Duration]RegistrationState{2 * day: Registered, 36 * day: RegUnchecked} {
+		l.now = registryNow.Add(after)
+		g := l.process(nil)
+		for range 2 { // the second time the server is held
+			r := g.Refresh(t.Context(), "a.ru", 0)
+			if r.State != want && (after < 35*day || r.State != RegUnknown) || r.State == want && !r.Expires.Equal(registryNow.Add(35*day)) {
+				t.Errorf("after %s: %+v, want %s", after, r, want)
+			}
+		}
+	}
+}
+
+// countingMemory counts what clean names cost.
+type countingMemory struct {
+	RegistryMemory
+	reads, writes atomic.Int64
+}
+
+func (m *countingMemory) Recall(ctx context.Context, domain, server string, now time.Time) (Registration, time.Time, error) {
+	m.reads.Add(1)
+	return m.RegistryMemory.Recall(ctx, domain, server, now)
+}
+
+func (m *countingMemory) Reserve(ctx context.Context, server string, limit RegistryLimit, now time.Time) (time.Time, error) {
+	m.writes.Add(1)
+	return m.RegistryMemory.Reserve(ctx, server, limit, now)
+}
+
+// TestRefreshCost holds that a clean name that is not due, or not allowed, costs one read, and that many hosts of a domain
+// are asked for once.
+func TestRefreshCost(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}, Expires: registryNow.AddDate(1, 0, 0)}})
+	m := &countingMemory{RegistryMemory: NewRegistryMemory()}
+	l := later{t: t, memory: m, now: registryNow, whois: server}
+	g := l.process(nil)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if r := g.Refresh(t.Context(), "a.ru", 0); r.State != Registered {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	wg.Wait()
+	if asked := server.Asked(); !slices.Equal(asked, []string{"a.ru"}) {
+		t.Errorf("asked %v", asked)
+	}
+	for i := range 4 {
+		g.Refresh(t.Context(), fmt.Sprintf("b%d.ru", i), 0)
+	}
+	reads, writes := m.reads.Load(), m.writes.Load()
+	for range 10 {
+		g.Refresh(t.Context(), "a.ru", 0)
+	}
+	if n := m.reads.Load() - reads; n != 10 {
+		t.Errorf("%d reads for 10 names that are not due", n)
+	}
+	reads = m.reads.Load()
+	for i := range 10 {
+		if r := g.Refresh(t.Context(), fmt.Sprintf("c%d.ru", i), 0); r.State != RegUnchecked {
+			t.Errorf("%+v", r)
+		}
+	}
+	if n, read := m.writes.Load()-writes, m.reads.Load()-reads; n != 0 || read != 10 {
+		t.Errorf("%d reservations and %d reads for 10 names once the part is used up", n, read)
+	}
+}
+
+// TestWhoisKilledInMidQuestion holds that who died before the answer has asked: the place is taken, the name is not asked
+// for again that day.
+func TestWhoisKilledInMidQuestion(t *testing.T) {
+	t.Parallel()
+	m := NewRegistryMemory()
+	limit := RegistryLimit{Queries: 1, Per: time.Minute}
+	if again, err := m.Reserve(t.Context(), "193.0.20.2", limit, registryNow); err != nil || !again.IsZero() {
+		t.Fatal(again, err)
+	}
+	if ok, err := m.Claim(t.Context(), "a.ru", "193.0.20.2", registryNow.Add(-24*time.Hour), registryNow); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	l := later{t: t, memory: m, now: registryNow.Add(time.Second), whois: server}
+	one := func(cfg *RegistryConfig) { cfg.WhoisRate = 1 }
+	for name, want := range map[string]RegistrationState{"a.ru": RegUnknown, "b.ru": RegUnchecked} {
+		if r := l.process(one).Ask(t.Context(), name, Prompt); r.State != want || len(server.Asked()) != 0 {
+			t.Errorf("%s: %+v, want %s; asked %v", name, r, want, server.Asked())
+		}
+	}
+}
