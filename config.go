@@ -24,7 +24,7 @@ type configuration struct {
 	Ignore     []glob                 `key:"ignore" doc:"Names of an inventory or a list that are not looked at, only counted. A name on the command line is looked at all the same."`
 	Managers   map[string]managerData `key:"managers" doc:"Who answers for customers, by the name that manager refers to."`
 	Resolvers  []resolverData         `key:"resolvers" doc:"Ask these, the first one normally; default the nameserver lines of /etc/resolv.conf. --resolver takes the place of all of it."`
-	Registries registryData           `key:"registration" doc:"How registries are asked about names that are not clean."`
+	Registries registryData           `key:"registration" doc:"How registries are asked."`
 	Probe      probeData              `key:"probe" doc:"How servers are asked."`
 	Database   databaseData           `key:"database" doc:"Where runs are kept: sqlite: and an absolute path, postgres://USER@HOST/DATABASE, or the word default for the usual place; a URL with a password belongs into env or file. Without it scan, dns and probe keep nothing."`
 	Keep       keepData               `key:"keep" doc:"How long it is kept."`

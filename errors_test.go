@@ -141,6 +141,7 @@ var elsewhere = map[string]string{
 	"store …: damaged, and not touched any more: move it away and bring back a copy, or save what can be read with sqlite3 FILE .recover":   "store.TestCorruptFile",
 	"store …: no room left on the disk: make room there; what was stored before is kept":                                                    "store.TestFullDisk",
 	"store …: another process holds it for longer than 10 s: try again when that is done":                                                   "store.TestBusy",
+	"what registries are asked and answer is remembered for this run alone, and others may ask them too often: …":                           "TestUnusableUsualStore",
 	"store …: interrupted: …":                                                                                               "store, canceled",
 	"store …: user or password is wrong: correct the URL":                                                                   "store.TestFaultsOfPostgreSQL",
 	"store …: there is no such database: create it with createdb, or correct the URL":                                       "store.TestFaultsOfPostgreSQL",

@@ -47,7 +47,7 @@ var options = []option{
 	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
 	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
 	{"control", "", list, "NAME", "iana.org,example.com", everywhere, "a name that must resolve before the run is trusted, or none; repeatable"},
-	{"registration", "", text, "auto|off", "auto", owning, "ask registries about names that are not clean, by RDAP, else WHOIS"},
+	{"registration", "", text, "auto|off", "auto", owning, "ask registries by RDAP, else WHOIS: about names that are not clean, and where a store is named, slowly, about the others"},
 	{"rdap-url", "", text, "URL", "", owning, "ask this RDAP service for every suffix, in place of the built-in table; http:// for a server of your own"},
 	{"whois-server", "", text, "HOST[:PORT]", "", owning, "ask this WHOIS server where there is no RDAP, in place of the built-in table"},
 	{"ca-file", "", list, "PEM", "", dialling, "trust the certificates in this file as well; repeatable"},

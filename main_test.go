@@ -61,7 +61,7 @@ type loopback struct {
 	net      *fixtures.Internet
 	resolver netip.AddrPort
 	tls, web uint16
-	rdap     uint16 // of a registry in which past.example is past its date
+	rdap     uint16 // of a registry in which past.example, elsewhere, and lapsed.example, ours, are past their dates
 }
 
 // The addresses of 127.40.0.0/24 are ours in these tests.
@@ -113,8 +113,10 @@ func startLoopback() (*loopback, error) {
 	n.Serve(at("127.40.0.1", lo.tls), fine, leaf("expired.example.test", -time.Hour), leaf("soon.example.test", 5*24*time.Hour))
 	n.Serve(at("127.40.0.2", lo.tls), fixtures.Site{Fault: fixtures.FaultSilent})
 	n.Zone("past.example", "@ A 93.184.9.9")
+	n.Zone("lapsed.example", "@ A 127.40.0.1")
 	n.ServeHTTP(at("127.40.0.1", lo.rdap), fixtures.NewRegistrar(map[string]fixtures.RegistryRecord{
-		"past.example": {Status: []string{"auto renew period"}, Expires: now.AddDate(0, 0, -3)},
+		"past.example":   {Status: []string{"auto renew period"}, Expires: now.AddDate(0, 0, -3)},
+		"lapsed.example": {Status: []string{"redemption period"}, Expires: now.AddDate(0, 0, -3)},
 	}))
 	n.ServeHTTP(at("127.40.0.1", lo.web), fixtures.RedirectHTTPS(int(lo.tls)))
 	return lo, n.Err()

@@ -135,6 +135,15 @@ type registryAnswer struct {
 	Why     string                `json:"why,omitempty"`
 }
 
+// answered reads an answer back. What cannot be read is no answer; that it was asked for holds.
+func answered(kept store.Registration) dns.Registration {
+	var a registryAnswer
+	if err := json.Unmarshal(kept.Answer, &a); err != nil {
+		return dns.Registration{}
+	}
+	return dns.Registration{State: a.State, Expires: a.Expires, Created: a.Created, Source: a.Source, Why: a.Why}
+}
+
 // Recall implements [dns.RegistryMemory].
 func (m *registryMemory) Recall(ctx context.Context, domain, server string, now time.Time) (r dns.Registration, asked time.Time, err error) {
 	err = m.with(ctx, m.named, func(s *store.Store) error {
@@ -143,12 +152,9 @@ func (m *registryMemory) Recall(ctx context.Context, domain, server string, now 
 			return err
 		}
 		asked = kept.Asked
-		var a registryAnswer
-		if kept.Answer == nil || json.Unmarshal(kept.Answer, &a) != nil {
-			return nil // what cannot be read is no answer; that it was asked holds
-		}
-		r = dns.Registration{
-			Domain: domain, State: a.State, Expires: a.Expires, Created: a.Created, Source: a.Source, Server: server, AskedAt: kept.Answered, Why: a.Why,
+		r = answered(kept)
+		if r.State != "" {
+			r.Domain, r.Server, r.AskedAt = domain, server, kept.Answered
 		}
 		return nil
 	}, func(own dns.RegistryMemory) (err error) {
@@ -173,8 +179,8 @@ func (m *registryMemory) Claim(ctx context.Context, domain, server string, since
 // Keep implements [dns.RegistryMemory].
 func (m *registryMemory) Keep(ctx context.Context, r dns.Registration) error {
 	answer, err := json.Marshal(registryAnswer{State: r.State, Expires: r.Expires, Created: r.Created, Source: r.Source, Why: r.Why})
-	if err != nil { // a date that JSON cannot write
-		return fmt.Errorf("keep what the registry says of %s: %w", r.Domain, err)
+	if err != nil { // a date that JSON cannot write, which no registry's is
+		return err
 	}
 	return m.with(ctx, true, func(s *store.Store) error {
 		return s.PutRegistration(ctx, r.Domain, r.Server, answer, r.AskedAt)

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"certscan/dns"
 	"certscan/fixtures"
@@ -49,30 +44,10 @@ func eachMemory(t *testing.T, test func(t *testing.T, again func() dns.RegistryM
 		t.Helper()
 		return filepath.Join(t.TempDir(), "certscan.db")
 	}))
-	t.Run("PostgreSQL", stored(postgres))
-}
-
-var databases atomic.Int64
-
-// postgres makes a database of its own, and returns its URL.
-func postgres(t *testing.T) string {
-	t.Helper()
-	server := fixtures.Postgres(t)
-	admin, err := pgx.Connect(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = admin.Close(context.WithoutCancel(t.Context())) }()
-	name := fmt.Sprintf("certscan_memory_%d_%d", os.Getpid(), databases.Add(1))
-	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
+	t.Run("PostgreSQL", stored(func(t *testing.T) string {
+		t.Helper()
+		return fixtures.PostgresDatabase(t)
+	}))
 }
 
 func TestRegistryMemoryKeeps(t *testing.T) {

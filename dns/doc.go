@@ -34,7 +34,9 @@
 //     process. What its limits did not allow is [RegUnchecked], what it did not make clear is [RegUnknown]; neither makes
 //     a domain [Free], which takes the parent zone and the registry.
 //   - No WHOIS server is asked for one name twice in a day, and none more than its rate; an RDAP server's Retry-After holds.
-//     [RegistryMemory] holds both over processes.
+//     [RegistryMemory] holds all three over processes, also where one of them is killed in mid-question. An answer is its
+//     server's: another one's is not reused and proves nothing.
+//   - Clean names are asked about only by [Registry.Refresh], which waits for nothing and takes a quarter of the limits.
 //   - Answers are read to 64 KiB (WHOIS) and 1 MiB (RDAP), with a deadline; https is never left for http or another host.
 //
 // The Judge follows the order of the verdicts that docs/codes.md lists, and never guesses: what cannot be told is

@@ -10,7 +10,7 @@ import (
 	mdns "github.com/miekg/dns"
 )
 
-// Inquiry is what was asked beyond the resolver about a name that is not clean.
+// Inquiry is what was asked beyond the resolver about a name: of one that is clean, its Registration alone.
 type Inquiry struct {
 	// Parent is what the servers of the parent zone say of the registrable domain.
 	Parent Delegation

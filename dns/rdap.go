@@ -199,7 +199,7 @@ func registryWords(host, domain string, statuses []string, r *Registration) stri
 func registryDate(text string) time.Time {
 	text = strings.TrimSpace(text)
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly, "2006.01.02"} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() <= 9999 { // RFC 3339 can write no more
 			return t.UTC()
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"certscan/fixtures"
 )
@@ -339,4 +341,58 @@ func TestWhoisKilledInMidQuestion(t *testing.T) {
 			t.Errorf("%s: %+v, want %s; asked %v", name, r, want, server.Asked())
 		}
 	}
+}
+
+// TestRegistryDateCanBeWritten holds that a date of a registry's making is one that can be kept and shown.
+func TestRegistryDateCanBeWritten(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"9999-12-31T23:59:59-12:00": "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z": "9999-12-31T23:59:59Z", "soon": "0001-01-01T00:00:00Z",
+	} {
+		if got := registryDate(text).Format(time.RFC3339); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestKeptTextIsBounded holds that not more of what a server says is kept than people read.
+func TestKeptTextIsBounded(t *testing.T) {
+	t.Parallel()
+	m := NewRegistryMemory()
+	l := later{t: t, memory: m, now: registryNow}
+	if err := l.process(nil).keep(t.Context(), Registration{Domain: "a.ru", Server: "r", State: Registered, AskedAt: registryNow, Why: strings.Repeat("я", 1<<20)}); err != nil {
+		t.Fatal(err)
+	}
+	if r, _, err := m.Recall(t.Context(), "a.ru", "r", registryNow); err != nil || len(r.Why) > whyMax+len("…") || !utf8.ValidString(r.Why) {
+		t.Errorf("%d bytes, %v", len(r.Why), err)
+	}
+}
+
+// TestNobodyTakesAnothersImpatience holds that a name that is worth waiting for is not told the refusal of a clean name's
+// question that was under way.
+func TestNobodyTakesAnothersImpatience(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	l := later{t: t, memory: NewRegistryMemory(), now: registryNow, whois: server}
+	g := l.process(nil)
+	for i := range 3 {
+		g.Refresh(t.Context(), fmt.Sprintf("clean%d.ru", i), 0)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		g.asked.get("a.ru", func() (Registration, bool) { // as Refresh does, and is refused
+			close(entered)
+			<-leave
+			return g.ask(t.Context(), "a.ru", spare), false
+		})
+	})
+	<-entered
+	wg.Go(func() {
+		if r := g.Ask(t.Context(), "a.ru", Prompt); r.State != Registered {
+			t.Errorf("%+v", r)
+		}
+	})
+	close(leave)
+	wg.Wait()
 }

@@ -20,12 +20,11 @@ func raiseDomainExpiring(s *scene, code Code) []Finding {
 	for _, h := range s.registrations() {
 		r := &h.dns.Inquiry.Registration
 		soon := r.State == dns.Registered && !r.Expires.IsZero() && s.now.Before(r.Expires) && r.Expires.Sub(s.now) < registrationNear
-		if !soon && !(ended(r) && h.owner.Verdict != dns.Expired) {
-			continue
+		if soon || ended(r) && h.owner.Verdict != dns.Expired {
+			f := raise(code, ActionCallCustomer, s.registrationTerm(r))
+			f.Name = h.name
+			found = append(found, f)
 		}
-		f := raise(code, ActionCallCustomer, s.registrationTerm(r))
-		f.Name = h.name
-		found = append(found, f)
 	}
 	return found
 }
