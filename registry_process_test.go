@@ -181,6 +181,31 @@ func TestKilledInMidQuestion(t *testing.T) {
 	}
 }
 
+// TestOneOffAsksAnew holds that a run without a named store gets a fresh RDAP answer, and that one with a store asks no
+// registry twice, about names that are clean and others.
+func TestOneOffAsksAnew(t *testing.T) {
+	t.Parallel()
+	for where, want := range map[string]int{"": 2, "named.db": 2} {
+		b := newBureau(t, "")
+		names := []string{"moved1.example"}
+		if where != "" {
+			b.where = filepath.Join(b.dir, where)
+			names = []string{"moved1.example", "example.test"}
+		}
+		server := fixtures.NewRegistrar(map[string]fixtures.RegistryRecord{"*": {Status: []string{"active"}, Expires: time.Now().AddDate(1, 0, 0)}})
+		b.lo.net.ServeHTTP(b.whois, server)
+		for range 2 {
+			out, said := b.run(t, append([]string{"dns", "--rdap-url", "http://" + b.whois + "/"}, names...)...)
+			if strings.Count(out, `"state":"registered"`) != len(names) {
+				t.Errorf("%s%s", out, said)
+			}
+		}
+		if asked := server.Asked(); len(asked) != want {
+			t.Errorf("store %q: asked %v", where, asked)
+		}
+	}
+}
+
 // TestUnusableUsualStore holds that a run without a named store goes on where the usual one cannot be made, and says so once.
 func TestUnusableUsualStore(t *testing.T) {
 	t.Parallel()
