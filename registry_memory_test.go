@@ -263,8 +263,8 @@ func TestUsualMemoryIsLazy(t *testing.T) {
 	}
 }
 
-// TestUsualMemoryFails holds that a run goes on with limits of its own where the usual store cannot be made, is of a newer
-// certscan or fails later, and that one line says so; a named store's failure is told to who asks.
+// TestUsualMemoryFails holds that a run goes on with limits of its own where the usual store cannot be made or fails later,
+// and that one line says so; a named store's failure is told to who asks.
 func TestUsualMemoryFails(t *testing.T) {
 	t.Parallel()
 	good := filepath.Join(t.TempDir(), "certscan.db")

@@ -18,7 +18,8 @@ type RegistryMemory interface {
 	// Claim notes that a server is being asked for a domain, unless it was after since: ok is false then. Of several
 	// processes one asks, and one that is killed has asked.
 	Claim(ctx context.Context, domain, server string, since, now time.Time) (ok bool, err error)
-	// Keep keeps a registration in place of what its server said of its domain before.
+	// Keep keeps a registration in place of what its server said of its domain before. As Hold does, it outlives the end
+	// of ctx by a moment: what came is not lost.
 	Keep(ctx context.Context, r Registration) error
 	// Reserve takes a place for one query to a server at now, so that in no span of limit.Per more than limit.Queries
 	// are taken, by whomever. Where none is left, or the server is held, it takes none and returns when to come again;

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -404,4 +405,32 @@ func TestNobodyTakesAnothersImpatience(t *testing.T) {
 	ready.Wait()
 	close(leave)
 	wg.Wait()
+}
+
+// failingMemory is one that cannot be read.
+type failingMemory struct{ RegistryMemory }
+
+func (failingMemory) Recall(context.Context, string, string, time.Time) (Registration, time.Time, error) {
+	return Registration{}, time.Time{}, errors.New("no room left on the disk")
+}
+
+// TestMemoryFails holds that nobody is asked where it cannot be known whether he may be, and that the end of a run is no
+// such failure.
+func TestMemoryFails(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	g := (&later{t: t, memory: failingMemory{NewRegistryMemory()}, now: registryNow, whois: server}).process(nil)
+	cut, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		ctx  context.Context //nolint:containedctx // a row
+		want RegistrationState
+		says string
+	}{{t.Context(), RegUnknown, "could not be read: no room left"}, {cut, RegUnchecked, "the run was cut"}} {
+		for _, r := range []Registration{g.Ask(c.ctx, "a.ru", Patient), g.Refresh(c.ctx, "a.ru", 0)} {
+			if r.State != c.want || !strings.Contains(r.Why, c.says) || len(server.Asked()) != 0 {
+				t.Errorf("%+v, asked %v; want %s, %q", r, server.Asked(), c.want, c.says)
+			}
+		}
+	}
 }

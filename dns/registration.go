@@ -100,7 +100,7 @@ func (g *Registry) Refresh(ctx context.Context, domain string, every time.Durati
 	for _, s := range sources {
 		kept, asked, err := g.cfg.Memory.Recall(ctx, domain, s.host(), now)
 		if err != nil {
-			return unreliable(domain, "what was asked before could not be read: "+err.Error())
+			return failing(ctx, domain, "what was asked before could not be read", err)
 		}
 		last, due = kept, !g.fresh(asked) && RegistrationDue(kept, every, now)
 		if kept.State != RegUnchecked || now.Sub(asked) >= every { // else it does not serve the name

@@ -239,7 +239,7 @@ func (g *Registry) consult(ctx context.Context, s source, domain string, urgency
 	holds := g.fresh(kept.AskedAt) && (s.once() || !g.cfg.Fresh)
 	switch {
 	case err != nil:
-		return unreliable(domain, "what was asked before could not be read: "+err.Error()), false
+		return failing(ctx, domain, "what was asked before could not be read", err), false
 	case holds && kept.known():
 		return g.aged(kept), false
 	case holds && kept.State == RegUnchecked:
@@ -257,6 +257,16 @@ const notTwice = "asked within a day, without an answer to rely on; it is not as
 func unreliable(domain, why string) Registration {
 	return Registration{Domain: domain, State: RegUnknown, Why: why}
 }
+
+// failing is what is known of a domain where the memory fails, which it does as well where the run was cut.
+func failing(ctx context.Context, domain, what string, err error) Registration {
+	if ctx.Err() != nil {
+		return Registration{Domain: domain, State: RegUnchecked, Why: runCut}
+	}
+	return unreliable(domain, what+": "+err.Error())
+}
+
+const runCut = "the run was cut"
 
 // source is one way to ask one registry. ask returns unable where the server does not serve RDAP for the name (501).
 type source interface {
@@ -315,7 +325,7 @@ func (g *Registry) query(ctx context.Context, s source, domain string, urgency U
 // keep keeps an answer. It may quote remote text, of which not more is kept than people read.
 func (g *Registry) keep(ctx context.Context, r Registration) error {
 	r.Why = clipped(r.Why, whyMax)
-	return g.cfg.Memory.Keep(context.WithoutCancel(ctx), r)
+	return g.cfg.Memory.Keep(ctx, r)
 }
 
 // whyMax is how many bytes are kept of why a registration is said to be so.
@@ -327,97 +337,6 @@ func clipped(text string, most int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
-}
-
-// limited asks one query where the limits allow it. What was not asked has no AskedAt.
-func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
-	again, err := g.reserve(ctx, s, urgency)
-	switch {
-	case err != nil:
-		return unreliable(domain, "the registry's limits could not be kept: "+err.Error()), false
-	case !again.IsZero():
-		return limitedUntil(s, domain, again), false
-	case ctx.Err() != nil:
-		return Registration{Domain: domain, State: RegUnchecked, Why: "the run was cut"}, false
-	}
-	if s.once() || urgency == spare {
-		now := g.cfg.Now()
-		claimed, err := g.cfg.Memory.Claim(ctx, domain, s.host(), now.Add(-registrationFresh), now)
-		switch {
-		case err != nil:
-			return unreliable(domain, "that it is asked could not be kept: "+err.Error()), false
-		case !claimed: // another process was faster
-			return unreliable(domain, notTwice), false
-		}
-	}
-	r, unable := s.ask(ctx, domain)
-	r.Domain, r.Server, r.AskedAt = domain, s.host(), g.cfg.Now().UTC()
-	if until := r.Retry; until.After(r.AskedAt) {
-		if err := g.cfg.Memory.Hold(context.WithoutCancel(ctx), s.host(), r.AskedAt, until); err != nil {
-			r = unreliable(domain, "the registry's limits could not be kept: "+err.Error())
-		}
-	}
-	return r, unable
-}
-
-// limitedUntil is what is known of a domain that its server may not be asked for yet.
-func limitedUntil(s source, domain string, again time.Time) Registration {
-	why := "the limits of " + s.host() + " do not allow to ask before " + again.UTC().Format(time.RFC3339)
-	return Registration{Domain: domain, State: RegUnchecked, Retry: again, Why: why}
-}
-
-// reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
-func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
-	g.began.Store(true)
-	if urgency == spare {
-		return g.reserveSpare(ctx, s)
-	}
-	for {
-		now := g.cfg.Now()
-		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
-			return again, err
-		}
-		if urgency != Patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
-			return again, nil
-		}
-	}
-}
-
-// spentUntil returns until when the part of a server's limits that is for clean names is known to be used up; zero where
-// it is not. Till then the memory is left alone: there may be many such names.
-func (g *Registry) spentUntil(s source) time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	again := g.spent[s.host()]
-	if left := again.Sub(g.cfg.Now()); left <= 0 || left > retryMax { // the clock went back
-		return time.Time{}
-	}
-	return again
-}
-
-// reserveSpare takes a place in that part.
-func (g *Registry) reserveSpare(ctx context.Context, s source) (again time.Time, err error) {
-	if again = g.spentUntil(s); !again.IsZero() {
-		return again, nil
-	}
-	if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit().spare(), g.cfg.Now()); err == nil && !again.IsZero() {
-		g.mu.Lock()
-		g.spent[s.host()] = again
-		g.mu.Unlock()
-	}
-	return again, err
-}
-
-// patience returns until when places at a registry are waited for.
-func (g *Registry) patience(host string, now time.Time) time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	since, bitten := g.since[host]
-	if !bitten {
-		since = now
-		g.since[host] = now
-	}
-	return since.Add(g.cfg.Patience)
 }
 
 // prove finds out whether a source finds any name of the suffix: one that was found in this process, else the control

@@ -1,0 +1,97 @@
+package dns
+
+import (
+	"context"
+	"time"
+)
+
+// limited asks one query where the limits allow it. What was not asked has no AskedAt.
+func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
+	again, err := g.reserve(ctx, s, urgency)
+	switch {
+	case err != nil:
+		return failing(ctx, domain, "the registry's limits could not be kept", err), false
+	case !again.IsZero():
+		return limitedUntil(s, domain, again), false
+	case ctx.Err() != nil:
+		return Registration{Domain: domain, State: RegUnchecked, Why: runCut}, false
+	}
+	if s.once() || urgency == spare {
+		now := g.cfg.Now()
+		claimed, err := g.cfg.Memory.Claim(ctx, domain, s.host(), now.Add(-registrationFresh), now)
+		switch {
+		case err != nil:
+			return failing(ctx, domain, "that it is asked could not be kept", err), false
+		case !claimed: // another process was faster
+			return unreliable(domain, notTwice), false
+		}
+	}
+	r, unable := s.ask(ctx, domain)
+	r.Domain, r.Server, r.AskedAt = domain, s.host(), g.cfg.Now().UTC()
+	if until := r.Retry; until.After(r.AskedAt) {
+		if err := g.cfg.Memory.Hold(ctx, s.host(), r.AskedAt, until); err != nil {
+			r = unreliable(domain, "the registry's limits could not be kept: "+err.Error())
+		}
+	}
+	return r, unable
+}
+
+// limitedUntil is what is known of a domain that its server may not be asked for yet.
+func limitedUntil(s source, domain string, again time.Time) Registration {
+	why := "the limits of " + s.host() + " do not allow to ask before " + again.UTC().Format(time.RFC3339)
+	return Registration{Domain: domain, State: RegUnchecked, Retry: again, Why: why}
+}
+
+// reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
+func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
+	g.began.Store(true)
+	if urgency == spare {
+		return g.reserveSpare(ctx, s)
+	}
+	for {
+		now := g.cfg.Now()
+		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
+			return again, err
+		}
+		if urgency != Patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
+			return again, nil
+		}
+	}
+}
+
+// spentUntil returns until when the part of a server's limits that is for clean names is known to be used up; zero where
+// it is not. Till then the memory is left alone: there may be many such names.
+func (g *Registry) spentUntil(s source) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	again := g.spent[s.host()]
+	if left := again.Sub(g.cfg.Now()); left <= 0 || left > retryMax { // the clock went back
+		return time.Time{}
+	}
+	return again
+}
+
+// reserveSpare takes a place in that part.
+func (g *Registry) reserveSpare(ctx context.Context, s source) (again time.Time, err error) {
+	if again = g.spentUntil(s); !again.IsZero() {
+		return again, nil
+	}
+	if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit().spare(), g.cfg.Now()); err == nil && !again.IsZero() {
+		g.mu.Lock()
+		g.spent[s.host()] = again
+		g.mu.Unlock()
+	}
+	return again, err
+}
+
+// patience returns until when places at a registry are waited for.
+func (g *Registry) patience(host string, now time.Time) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	since, bitten := g.since[host]
+	if !bitten {
+		since = now
+		g.since[host] = now
+	}
+	return since.Add(g.cfg.Patience)
+}
