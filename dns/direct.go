@@ -60,14 +60,27 @@ func (r *Resolver) askDirectly(ctx context.Context, server netip.Addr, q query) 
 			out = r.overUDP(ctx, at, q, wait)
 		}
 		if out.msg != nil && out.msg.Truncated {
+			r.heard.Store(true)
 			return r.directlyOverTCP(ctx, at, q)
 		}
 		if out.msg != nil || ctx.Err() != nil {
 			break
 		}
 	}
+	if out.msg != nil {
+		r.heard.Store(true)
+	} else if ctx.Err() == nil {
+		r.silences.Add(1)
+	}
 	return out
 }
+
+// unheardMax is how many questions to name servers stay without an answer, the first ones all, before they are no longer
+// asked for what is only good to know: port 53 is closed to us.
+const unheardMax = 16
+
+// unheard reports whether no name server ever answered, of many that were asked.
+func (r *Resolver) unheard() bool { return !r.heard.Load() && r.silences.Load() >= unheardMax }
 
 // overUDP sends one datagram and waits for its reply; what is none is dropped.
 func (r *Resolver) overUDP(ctx context.Context, server netip.AddrPort, q query, wait time.Duration) told {

@@ -21,6 +21,8 @@ type Inquiry struct {
 	Overruled string
 	// Odds says who contradicts whom, so that nothing can be told; empty where nobody does.
 	Odds string
+	// Second is what a resolver of another operator says; see [Resolver.Confirm].
+	Second Second
 	// Notes are further sentences of evidence. They may quote remote text.
 	Notes []string
 	// Registration is what the registry says of the registrable domain; of a CNAME's target where the name dangles.
@@ -50,6 +52,7 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 	switch o.Verdict {
 	case Moved:
 		r.unmask(ctx, x, a)
+		r.findHost(ctx, x, a)
 	case NotDelegated, NameMissing:
 		r.doubtAbsence(ctx, x, a)
 	case Dangling:
@@ -196,6 +199,22 @@ func (r *Resolver) rewritten(ctx context.Context, x exchanger, zone string) []ne
 		}
 		return rewriting{addrs: slices.Clone(m.chain.addrs)}, true
 	}).addrs
+}
+
+// findHost asks the parent zone who serves the domain of a name that points elsewhere: name servers tell a parking page. One
+// whose domain the parent does not know has addresses from a resolver that is out of date, or lies.
+func (r *Resolver) findHost(ctx context.Context, x exchanger, a *Answer) {
+	if a.Inquiry != nil && (a.Inquiry.Overruled != "" || a.Inquiry.Odds != "") || r.unheard() || ctx.Err() != nil {
+		return
+	}
+	i := r.look(ctx, x, a, a.Registrable)
+	switch i.Parent.State {
+	case Delegated:
+		a.Nameservers = slices.Clone(i.Parent.Nameservers)
+	case Undelegated:
+		i.Odds = "the resolver answers with addresses, while in the parent zone " + i.Parent.Why
+	case Undivided, DelegationUnasked, DelegationUnknown:
+	}
 }
 
 // unmask finds out whether the addresses that are nobody's of ours were made up by the resolver.

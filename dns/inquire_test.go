@@ -109,6 +109,11 @@ func (h *hierarchy) verdict(t *testing.T, q Question) (string, Answer) {
 		h.registry.Inform(t.Context(), &a, &o)
 		o = testNetworks().Judge(&a)
 	}
+	h.r.Confirm(t.Context(), &a, &o)
+	o = testNetworks().Judge(&a)
+	if (o.Confidence == Low) != (o.Doubt != "" || o.Verdict == Unknown) {
+		t.Errorf("%s: confidence %s, doubt %q", q.Name, o.Confidence, o.Doubt)
+	}
 	out := string(o.Verdict)
 	if o.Reason != "" {
 		out += "/" + string(o.Reason)
@@ -138,7 +143,7 @@ func byServers(name string, f fixtures.DNSFault, servers ...string) func(*fixtur
 
 // TestDecisionTable plays the rows of whose domain a name is that need more than the resolver.
 //
-// Rows 1 to 9 and 11 are TestJudge's.
+// Rows 1 to 9 are TestJudge's, 10 and 11 also TestParkingPage's, 24 also TestSecondResolver's.
 func TestDecisionTable(t *testing.T) {
 	t.Parallel()
 	later, past := registryNow.AddDate(1, 0, 0), registryNow.AddDate(0, 0, -3)
@@ -256,7 +261,7 @@ func TestWildcardZoneIsNoRewriting(t *testing.T) {
 	t.Parallel()
 	h := newHierarchy(t, nil)
 	h.Zone("ru", "* A 93.184.8.8")
-	if got, a := h.verdict(t, Question{Name: "anything.ru"}); !strings.HasPrefix(got, "moved high |") || a.Inquiry != nil {
+	if got, a := h.verdict(t, Question{Name: "anything.ru"}); !strings.HasPrefix(got, "moved high |") || a.Inquiry.Overruled+a.Inquiry.Odds != "" {
 		t.Errorf("got %s, %+v", got, a.Inquiry)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // out which rules were tried: [Networks.Tried] tells that, with the same input.
 //
 // free, expired and on_hold need the registry's word, and free that of the parent zone as well (a.Inquiry): until both
-// were asked, a registrable domain that does not exist is not_delegated.
+// were asked, a registrable domain that does not exist is not_delegated. What takes two resolvers ([Ownership.TakesTwo]) is
+// low until one of another operator agrees, and unknown where it contradicts.
 func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 	var said notes
 	j := n.sort(a, origin, &said)
@@ -28,13 +29,46 @@ func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 	for _, sentence := range j.inquiry.evidence() {
 		said.sentence(sentence)
 	}
-	doubt := doubt(a)
-	if o.Verdict == Unknown || doubt != "" || j.inquiry.Overruled != "" {
-		o.Confidence = Low
-	}
-	said.sentence(doubt)
+	half := half(a)
+	said.sentence(half)
+	j.weigh(&o, half, &said)
 	o.Evidence = said.list
 	return o
+}
+
+// weigh says how sure a verdict is, as far as one look can tell.
+func (j *judgement) weigh(o *Ownership, half string, said *notes) {
+	if o.Verdict == Unknown {
+		o.Confidence = Low
+	}
+	o.Distrust(half)
+	if j.inquiry.Overruled != "" {
+		o.Distrust("the resolver was overruled")
+		return
+	}
+	if !o.TakesTwo() {
+		return
+	}
+	if agreed := j.agreed(); agreed != "" {
+		said.sentence(agreed)
+		return
+	}
+	alone := j.alone()
+	said.sentence(alone)
+	o.Distrust(alone)
+}
+
+// Distrust lowers the confidence for a reason; "" is none.
+func (o *Ownership) Distrust(why string) {
+	switch {
+	case why == "":
+		return
+	case o.Doubt == "":
+		o.Doubt = why
+	default:
+		o.Doubt += "; " + why
+	}
+	o.Confidence = Low
 }
 
 // Tried tells every rule that Judge tries for the same input, in that order, up to and including the one that matches.
@@ -78,6 +112,7 @@ const (
 type judgement struct {
 	n                              *Networks
 	a                              *Answer
+	origin                         []netip.Addr
 	inquiry                        *Inquiry        // an empty one where nothing was asked
 	known                          bool            // something says what is ours
 	counts                         [parties][2]int // of IPv4 and of IPv6
@@ -86,7 +121,7 @@ type judgement struct {
 
 // sort counts the addresses and tells of each, and of the way to them.
 func (n *Networks) sort(a *Answer, origin []netip.Addr, said *notes) *judgement {
-	j := &judgement{n: n, a: a, inquiry: a.Inquiry, known: n.Known() || len(origin) > 0}
+	j := &judgement{n: n, a: a, origin: origin, inquiry: a.Inquiry, known: n.Known() || len(origin) > 0}
 	if j.inquiry == nil {
 		j.inquiry = noInquiry
 	}
@@ -189,9 +224,9 @@ func (n *notes) sentence(s string) {
 	}
 }
 
-// doubt tells why the answer, as far as it goes, is not to be relied on: one family alone, or two that contradict
+// half tells why the answer, as far as it goes, is not to be relied on: one family alone, or two that contradict
 // each other.
-func doubt(a *Answer) string {
+func half(a *Answer) string {
 	if a.A.Status == StatusCanceled || a.AAAA.Status == StatusCanceled || a.A.Status.OK() == a.AAAA.Status.OK() {
 		if len(a.Addrs) > 0 && (a.A.Status == StatusNXDomain || a.AAAA.Status == StatusNXDomain) {
 			return "one address family says that the name does not exist, the other has addresses: the name servers are at odds with RFC 8020"

@@ -10,13 +10,14 @@ type Networks struct {
 	ours         prefixes
 	allowPrivate bool
 	providers    providers
+	parking      parking
 }
 
 // NewNetworks returns the Networks of the given prefixes of ours and of the built-in provider table. None given says
 // that nobody told what is ours: ownership is then not judged. allowPrivate lets special-purpose addresses count as
 // ordinary ones.
 func NewNetworks(ours []netip.Prefix, allowPrivate bool) *Networks {
-	n := &Networks{allowPrivate: allowPrivate, providers: builtin()}
+	n := &Networks{allowPrivate: allowPrivate, providers: builtin(), parking: builtinParking()}
 	for _, p := range ours {
 		n.ours.add(p.Masked(), "")
 	}

@@ -74,6 +74,8 @@ type Ownership struct {
 	Reason     Reason
 	Provider   string // id of the CDN or proxy, where one is involved
 	Confidence Confidence
+	// Doubt says why the confidence is low, half sentences joined by "; "; empty where it is high.
+	Doubt string
 	// Evidence tells what led here, a sentence each. Remote text in it is hostile until sanitised.
 	Evidence []string
 	// Tried holds every rule in the order it was tried, up to and including the one that matched, where somebody asked

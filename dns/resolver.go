@@ -43,7 +43,8 @@ type Config struct {
 	// Allow says which addresses of name servers found in the DNS may be asked; nil is the public ones. Resolvers are
 	// asked wherever they are.
 	Allow func(netip.Addr) bool
-	// Operators name who runs a server, for people to tell servers apart.
+	// Operators name who runs a server: for people to tell servers apart, and since two of one operator do not count as two
+	// (see [Resolver.Confirm]). Well-known public resolvers need not be named; any other is an operator of its own.
 	Operators map[netip.AddrPort]string
 }
 
@@ -72,6 +73,8 @@ type Resolver struct {
 	delegations remembered[Delegation]
 	rewrites    remembered[rewriting]
 	direct      chan struct{} // a place for each open question to a name server
+	heard       atomic.Bool   // a name server answered once
+	silences    atomic.Int64  // questions to name servers that stayed without an answer
 	// order holds the indexes of servers in the order they are asked; Check replaces it.
 	order atomic.Pointer[[]int]
 

@@ -94,6 +94,8 @@ func (j *judgement) unknown() outcome {
 		return yes(ReasonNone, "the run was cut").because("the run was cut before the name was finished")
 	case j.inquiry.Odds != "":
 		return yesFor(ReasonNone, odds) // Judge quotes them as evidence
+	case j.agreement() == contradicts:
+		return yesFor(ReasonNone, secondOdds).becauseOf(secondOdds)
 	case j.inquiry.Fault != ReasonNone:
 		return no("the resolver answers others, and the name servers of this one give no answer")
 	case len(j.a.Addrs) > 0 || a4.Status.OK() || a6.Status.OK() || j.a.Loop:
@@ -254,6 +256,9 @@ func (j *judgement) onlyPrivate() outcome {
 func (j *judgement) moved() outcome {
 	if len(j.a.Addrs) == 0 {
 		return no("no address")
+	}
+	if why := j.parkingPage(); why != "" {
+		return yes(ReasonParking, why).because(why + ", which serves parking pages alone")
 	}
 	return yesFor(ReasonNone, func(j *judgement) string { return fmt.Sprintf("no address of %d is ours", len(j.a.Addrs)) })
 }
