@@ -28,6 +28,8 @@ type Facts struct {
 	OursAddrs []netip.Addr
 	// Names holds the further names of the same input.
 	Names []NameFacts
+	// Past is what earlier runs saw of the name; nil where no history is kept, or nobody needed it.
+	Past *Past
 	// Failure says what of our own went wrong while the name was looked at (a bug's panic); empty otherwise.
 	Failure string
 	// At is when the name was taken up, UTC; Elapsed is the whole time it took.

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,9 +137,15 @@ func (s *scene) rule(code Code, h *host) (Finding, bool) {
 		f.Message += "; the list expects " + string(s.facts.Domain.Expect)
 	case code == BehindProxy && h.owner.Reason == dns.ReasonOurs:
 		f.Severity = OK
+	case unconfirmed(h.owner):
+		f.Action = ActionWatch
+		f.Message += "; not confirmed yet: " + cmp.Or(h.owner.Doubt, "the confidence is low")
 	}
 	return f, true
 }
+
+// unconfirmed reports whether a verdict makes somebody act against a customer, and is not sure enough for that.
+func unconfirmed(o *dns.Ownership) bool { return o.TakesTwo() && o.Confidence != dns.High }
 
 // whyHost tells the verdict of one host and what it means for a code.
 func (s *scene) whyHost(code Code, h *host) string {
@@ -154,6 +161,8 @@ func (s *scene) whyHost(code Code, h *host) string {
 		return why
 	case absenceIsNormal(h):
 		return why + "; normal for a random label below a wildcard"
+	case unconfirmed(h.owner):
+		return why + "; " + row.means + "; not confirmed yet: " + cmp.Or(h.owner.Doubt, "the confidence is low")
 	}
 	return why + "; " + row.means
 }

@@ -16,6 +16,11 @@ func registered(left time.Duration, state dns.RegistrationState) *Facts {
 	})
 }
 
+// doubted is a verdict that is not confirmed.
+func doubted(v dns.Verdict, r dns.Reason) *Facts {
+	return with(ruled(v, r), func(f *Facts) { f.Owner.Confidence, f.Owner.Doubt = dns.Low, "nobody looked before" })
+}
+
 func verdictRows() []row {
 	return []row{
 		{"clean", clean(first, second), nil},
@@ -33,6 +38,15 @@ func verdictRows() []row {
 		{"moved_away/parking page", ruled(dns.Moved, dns.ReasonParking), []string{"moved_away WARN P3 call_customer"}},
 		{"domain_free", ruled(dns.Free, ""), []string{"domain_free WARN P3 drop_site"}},
 		{"domain_expired", ruled(dns.Expired, ""), []string{"domain_expired WARN P3 call_customer"}},
+		{"moved_away/not confirmed", doubted(dns.Moved, ""), []string{"moved_away WARN P3 watch"}},
+		{"domain_free/not confirmed", doubted(dns.Free, ""), []string{"domain_free WARN P3 watch"}},
+		{"domain_expired/not confirmed", doubted(dns.Expired, ""), []string{"domain_expired WARN P3 watch"}},
+		{"dns_broken/lame, not confirmed", doubted(dns.Broken, dns.ReasonLame), []string{"dns_broken WARN P3 watch"}},
+		{"dns_broken/lame", ruled(dns.Broken, dns.ReasonLame), []string{"dns_broken WARN P3 fix_dns"}},
+		{"dns_broken/servfail takes one look", doubted(dns.Broken, dns.ReasonServFail), []string{"dns_broken WARN P3 fix_dns"}},
+		{"moved_away/expected, not confirmed", with(doubted(dns.Moved, ""), func(f *Facts) {
+			f.Domain.Expect = inventory.ExpectElsewhere
+		}), []string{"moved_away OK P3 none"}},
 		{"domain_on_hold", ruled(dns.OnHold, ""), []string{"domain_on_hold WARN P3 call_customer"}},
 		{"not_delegated", ruled(dns.NotDelegated, ""), []string{"not_delegated WARN P3 call_customer"}},
 		{"no_address", ruled(dns.NoAddress, ""), []string{"no_address WARN P3 fix_dns"}},

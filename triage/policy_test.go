@@ -35,7 +35,7 @@ func shorts(fs []Finding) []string {
 
 func rows() []row {
 	return slices.Concat(verdictRows(), expectRows(), hostRows(), availabilityRows(), certificateRows(), chainRows(),
-		aggregateRows(), scopeRows(), blockedRows(), exchangeRows())
+		aggregateRows(), scopeRows(), blockedRows(), exchangeRows(), reregisteredRows())
 }
 
 func TestRules(t *testing.T) {

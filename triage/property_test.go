@@ -15,7 +15,7 @@ import (
 
 var reasons = []dns.Reason{
 	dns.ReasonNone, dns.ReasonIPv6Elsewhere, dns.ReasonIPv4Elsewhere, dns.ReasonSplit, dns.ReasonOriginLeak, dns.ReasonOurs,
-	dns.ReasonNotOurs, dns.ReasonUnverified, dns.ReasonParking, dns.ReasonTargetFree, dns.ReasonServFail,
+	dns.ReasonNotOurs, dns.ReasonUnverified, dns.ReasonParking, dns.ReasonTargetFree, dns.ReasonServFail, dns.ReasonLame,
 }
 
 var expects = append([]inventory.Expect{inventory.ExpectNothing}, inventory.Expects...)
@@ -49,6 +49,15 @@ func sighting(r *rand.Rand, addr string) probe.Observation {
 	return o
 }
 
+// span makes an arbitrary stretch of the past, or none.
+func span(r *rand.Rand) Span {
+	if r.IntN(4) == 0 {
+		return Span{}
+	}
+	seen := now.Add(-time.Duration(r.IntN(100)) * time.Hour)
+	return Span{pick(r, dns.Verdicts), pick(r, reasons), seen.Add(-time.Duration(r.IntN(20)) * time.Hour), seen}
+}
+
 // arbitrary makes facts from a seed: the same seed, the same facts.
 func arbitrary(seed uint64) *Facts {
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -71,6 +80,12 @@ func arbitrary(seed uint64) *Facts {
 		n.Covered = r.IntN(2) == 0
 		f.Names = append(f.Names, n)
 		f.Domain.SANs = append(f.Domain.SANs, n.Name)
+	}
+	if r.IntN(2) == 0 {
+		f.Past = &Past{Last: span(r), Trusted: span(r), First: now.Add(-time.Duration(r.IntN(1000)) * day)}
+		if r.IntN(4) == 0 {
+			f.Past.Ended = Span{pick(r, []dns.Verdict{dns.Free, dns.Expired}), "", now.Add(-9 * day), now.Add(-8 * day)}
+		}
 	}
 	if r.IntN(16) == 0 {
 		f.DNS, f.Owner = nil, nil

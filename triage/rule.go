@@ -53,6 +53,7 @@ var rules = []rule{
 	{DNSBroken, ofName, trial{raiseDNSBroken, whyDNSBroken}},
 	{PrivateAddress, ofName, trial{raisePrivateAddress, whyPrivateAddress}},
 	{DomainExpiring, ofName, trial{raiseDomainExpiring, whyDomainExpiring}},
+	{Reregistered, ofName, trial{raiseReregistered, whyReregistered}},
 
 	{Down, ofAvailability, trial{raiseDown, whyDown}},
 	{DownPartly, ofAvailability, ofEnds(seeDownPartly)},

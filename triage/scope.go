@@ -244,11 +244,15 @@ var orphaned = []dns.Verdict{
 }
 
 // renewalBlocked reports whether the owner's DNS keeps a renewal from succeeding: some addresses are not ours, one
-// address family fails, or a name that the list wants on the same certificate does not lead to us.
+// address family fails, or a name that the list wants on the same certificate does not lead to us; or the domain may be
+// another holder's by now.
 func (s *scene) renewalBlocked() bool {
 	f := s.facts
 	if f.Owner == nil {
 		return false
+	}
+	if s.reregistered() != "" && !s.vouched() {
+		return true
 	}
 	if _, half := halfBroken(&s.hosts[0]); half || f.Owner.Verdict == dns.Mixed {
 		return true
