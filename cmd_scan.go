@@ -101,6 +101,9 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	}
 	defer kept.close()
 	asked.use(kept.store)
+	if kept.past != nil {
+		pipeline.Past = kept.past
+	}
 	out, err := report.New(to, set.outputFormat(s.out), report.Options{
 		Run: meta.ID, Severities: set.severities, Width: set.outputWidth(s.out), Color: set.color(s, s.out),
 	})
@@ -127,6 +130,7 @@ func runList(ctx context.Context, s streams, set settings, kind string, argument
 	meta.StartedAt, meta.FinishedAt, meta.Asked = summary.Started, summary.Finished, summary.Asked
 	meta.Complete = summary.Complete && !in.unread
 	meta.Trusted, meta.Reason = summary.Untrusted == "", summary.Untrusted
+	kept.distrust(&meta)
 	in.failed = cmp.Or(in.failed, kept.finish(ctx, meta))
 	if in.failed != nil {
 		meta.Problem = in.failed.Error()

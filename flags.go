@@ -67,7 +67,7 @@ var options = []option{
 	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},
 	{"summary", "", text, "text|json", "text", listing, "the closing count, on standard error"},
 	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
-	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, history, diff and prune read the usual one without; what registries are asked and answer is always kept"},
+	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, explain reads what earlier runs saw, history, diff and prune read the usual one without; what registries are asked and answer is always kept"},
 	{"keep", "", text, "N", "", []string{"prune"}, "keep the newest N finished runs of each kind, remove the others"},
 	{"older-than", "", text, "DURATION", "", []string{"prune"}, "remove runs that began longer ago, such as 90d"},
 	{"exit-zero", "", toggle, "", "", everywhere, "exit with 0 where it would be 1 or 2"},

@@ -123,12 +123,14 @@ func openMemory(ctx context.Context, s streams, set settings) (*store.Store, err
 	return store.Open(ctx, where)
 }
 
-// memory keeps the records of a run, and knows since when each verdict stands. Its zero value keeps nothing. What cannot be kept
+// memory keeps the records of a run, knows since when each verdict stands, and whether too many turned bad at once. Its zero value keeps nothing. What cannot be kept
 // stops no run: the records are written all the same, and the error is told at the end.
 type memory struct {
 	store     *store.Store
 	recording *store.Recording
 	run       report.Run
+	past      *past
+	breaker   triage.Breaker
 	failed    error
 }
 
@@ -142,6 +144,9 @@ func remember(ctx context.Context, s streams, set settings, run report.Run) (*me
 	if m.store, err = store.Open(ctx, where); err != nil {
 		return nil, err
 	}
+	if m.past, err = newPast(ctx, m.store, run.Vantage); err != nil {
+		return nil, errors.Join(err, m.store.Close())
+	}
 	m.run.StartedAt = time.Now().UTC()
 	if m.recording, err = m.store.Begin(ctx, m.run); err != nil {
 		return nil, errors.Join(err, m.store.Close())
@@ -154,9 +159,18 @@ func (m *memory) add(ctx context.Context, r *triage.Result) {
 	if m.recording == nil || m.failed != nil {
 		return
 	}
+	m.breaker.Add(triage.NewTurn(&r.Facts, r.JudgedAt))
 	rec := report.NewRecord(m.run.ID, m.run.Vantage, r)
 	m.failed = m.recording.Add(ctx, &rec)
 	r.Since = rec.Since
+}
+
+// distrust makes a run untrusted in which too many names turned bad at once: what was written cannot be taken back, and the
+// history stays as it was.
+func (m *memory) distrust(run *report.Run) {
+	if why := m.breaker.Degraded(); run.Trusted && why != "" {
+		run.Trusted, run.Reason = false, store.Degraded+why
+	}
 }
 
 // finish marks the run finished. One of which a record is missing stays unfinished.

@@ -27,17 +27,21 @@ func expected(o *dns.Ownership, d *inventory.Domain) bool {
 	return o.Verdict == dns.Private && d.Expect == inventory.ExpectInternal || o.Verdict == dns.Moved && d.Expect == inventory.ExpectElsewhere
 }
 
-// inquire asks the name servers themselves, then the registry, and returns the verdict that follows.
+// inquire asks the name servers themselves, then the registry, then a resolver of another operator where the verdict takes
+// two, and returns the verdict that follows.
 func (r *run) inquire(ctx context.Context, a *dns.Answer, o dns.Ownership, origin []netip.Addr) dns.Ownership {
 	r.Resolver.Inquire(ctx, a, &o)
 	if a.Inquiry != nil {
 		o = r.Networks.Judge(a, origin...)
 	}
-	if r.Registry == nil {
-		return o
+	if r.Registry != nil {
+		r.Registry.Inform(ctx, a, &o)
+		if a.Inquiry != nil {
+			o = r.Networks.Judge(a, origin...)
+		}
 	}
-	r.Registry.Inform(ctx, a, &o)
-	if a.Inquiry != nil {
+	if o.TakesTwo() {
+		r.Resolver.Confirm(ctx, a, &o)
 		o = r.Networks.Judge(a, origin...)
 	}
 	return o

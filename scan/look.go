@@ -205,6 +205,8 @@ func (r *run) conclude(ctx context.Context, l *look) {
 				panic(l.bug) // so that it is told once, as this name's failure
 			}
 			r.gather(ctx, l)
+			l.facts.At = l.began
+			r.recall(ctx, &l.facts)
 		})
 	}
 	f := &l.facts

@@ -36,6 +36,8 @@ type Pipeline struct {
 	// RegistrationEvery is how often Registry is asked about a clean name, whose kept registration is in the facts either
 	// way. 0 leaves clean names alone.
 	RegistrationEvery time.Duration
+	// Past tells what earlier runs saw; nil is no history, so that no verdict which takes two looks is sure.
+	Past Past
 	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
 	Prober *probe.Prober
 	// Policy judges; its zero value is the default.
@@ -200,6 +202,7 @@ type run struct {
 	// inquiries are the names about which name servers and registries are being asked.
 	inquiries sync.WaitGroup
 	deferred  atomic.Int64 // names that wait for a second look
+	forgetful atomic.Bool  // the history could not be read, which was logged
 	emit      func(triage.Result) error
 	cancel    context.CancelCauseFunc
 	tokens    chan struct{}

@@ -1,0 +1,63 @@
+package scan
+
+import (
+	"context"
+
+	"certscan/dns"
+	"certscan/triage"
+)
+
+// Past tells what earlier runs of this vantage point saw. Its methods may be called concurrently.
+type Past interface {
+	// Past returns what is known of a name; a zero one where nothing is.
+	Past(ctx context.Context, name string) (triage.Past, error)
+	// Ended reports, without asking anybody, whether an earlier run saw the domain of a name free or expired.
+	Ended(name string) bool
+}
+
+// recall adds what earlier runs saw to the facts, where something depends on it, and decides how sure the verdict is. A clean
+// name costs nothing, unless its domain was free or expired once, or its registry told when it was registered.
+func (r *run) recall(ctx context.Context, f *triage.Facts) {
+	if f.Owner == nil || f.DNS == nil || f.Owner.Verdict == dns.Invalid {
+		return
+	}
+	if r.Past != nil && ctx.Err() == nil && r.recalls(f) {
+		f.Past = r.remembered(ctx, f.Domain.Name)
+	}
+	triage.Confirm(f.Owner, f.Past, f.At)
+	for i := range f.Names {
+		n := &f.Names[i]
+		if !n.Owner.TakesTwo() {
+			continue
+		}
+		var past *triage.Past
+		if r.Past != nil && ctx.Err() == nil {
+			past = r.remembered(ctx, n.Name)
+		}
+		triage.Confirm(&n.Owner, past, f.At)
+	}
+}
+
+// recalls reports whether anything depends on what earlier runs saw of a name.
+func (r *run) recalls(f *triage.Facts) bool {
+	switch f.Owner.Verdict {
+	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved:
+		told := f.DNS.Inquiry != nil && !f.DNS.Inquiry.Registration.Created.IsZero()
+		return told || r.Past.Ended(f.Domain.Name)
+	case dns.Moved, dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling, dns.Broken,
+		dns.Private, dns.Invalid, dns.Unknown:
+	}
+	return true
+}
+
+// remembered asks the history. Where it cannot be read nothing is known, which confirms nothing; the first time is logged.
+func (r *run) remembered(ctx context.Context, name string) *triage.Past {
+	past, err := r.Past.Past(ctx, name)
+	if err == nil {
+		return &past
+	}
+	if ctx.Err() == nil && !r.forgetful.Swap(true) {
+		r.Log.ErrorContext(ctx, "the history cannot be read, so that no verdict is confirmed", "domain", name, "err", err)
+	}
+	return nil
+}
