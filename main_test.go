@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -8,12 +9,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"certscan/fixtures"
+	"certscan/report"
+	"certscan/store"
 )
 
 func TestMain(m *testing.M) {
@@ -35,8 +39,9 @@ func TestScript(t *testing.T) {
 			e.Vars = append(e.Vars, "STATE_DIRECTORY="+filepath.Join(e.WorkDir, "usual")) // never the machine's own
 			return os.WriteFile(filepath.Join(e.WorkDir, "root.pem"), lo.net.CA().RootPEM(), 0o600)
 		},
-		// status N CMD… runs a command and holds its exit status.
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"status": status},
+		// status N CMD… runs a command and holds its exit status. earlier HOURS RECORDS STORE [OLD=NEW…] keeps records as if a
+		// run so long ago had seen them.
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"status": status, "earlier": earlier},
 	})
 }
 
@@ -56,10 +61,47 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// earlier keeps the records of a file as those of a run that began some hours ago, words of theirs replaced. reason=WHY makes
+// the run one that is not to be trusted.
+func earlier(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: earlier HOURS RECORDS STORE [OLD=NEW…]")
+	}
+	age, err := time.ParseDuration(args[0] + "h")
+	ts.Check(err)
+	run := report.Run{ID: "earlier-" + args[0], Kind: "dns", StartedAt: time.Now().Add(-age).UTC(), Complete: true, Trusted: true}
+	text := ts.ReadFile(args[1])
+	for _, a := range args[3:] {
+		from, to, _ := strings.Cut(a, "=")
+		if from == "reason" {
+			run.Trusted, run.Reason = false, to
+		}
+		text = strings.ReplaceAll(text, from, to)
+	}
+	ctx := context.Background()
+	s, err := store.Open(ctx, args[2])
+	ts.Check(err)
+	defer func() { ts.Check(s.Close()) }()
+	kept, err := s.Begin(ctx, run)
+	ts.Check(err)
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, `{"schema"`) {
+			continue
+		}
+		rec, err := report.DecodeRecord([]byte(line))
+		ts.Check(err)
+		rec.CheckedAt = run.StartedAt
+		ts.Check(kept.Add(ctx, &rec))
+	}
+	run.FinishedAt = run.StartedAt
+	ts.Check(kept.Finish(ctx, run))
+}
+
 // loopback is a small internet whose servers listen on real loopback addresses, at one port for TLS.
 type loopback struct {
 	net      *fixtures.Internet
 	resolver netip.AddrPort
+	second   netip.AddrPort // a resolver of somebody else
 	tls, web uint16
 	rdap     uint16 // of a registry in which past.example, elsewhere, and lapsed.example, ours, are past their dates
 }
@@ -96,13 +138,14 @@ func startLoopback() (*loopback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("127.0.0.0/8 cannot be bound here: %w", err)
 	}
-	for _, a := range []string{"127.40.0.1", "127.40.0.2", "127.40.0.53"} {
+	for _, a := range []string{"127.40.0.1", "127.40.0.2", "127.40.0.53", "127.40.0.54"} {
 		if err := n.Bind(a, a); err != nil {
 			return nil, err
 		}
 	}
 	n.Zone("example.test", loopbackZone)
 	lo.resolver = n.RealAddr(n.Resolver("127.40.0.53"))
+	lo.second = n.RealAddr(n.Resolver("127.40.0.54"))
 	now := time.Now()
 	leaf := func(name string, left time.Duration) fixtures.Site {
 		chain := n.CA().Issue(fixtures.Leaf{Names: []string{name}, NotBefore: now.Add(left - 90*24*time.Hour), NotAfter: now.Add(left)})
@@ -126,6 +169,7 @@ func (lo *loopback) env() []string {
 	return []string{
 		"CERTSCAN_RESOLVER=" + lo.resolver.String(), "CERTSCAN_CONTROL=example.test", "CERTSCAN_OURS=127.40.0.0/24",
 		"CERTSCAN_PORT=" + strconv.Itoa(int(lo.tls)), "CERTSCAN_HTTP_PORT=" + strconv.Itoa(int(lo.web)),
+		"SECOND=" + lo.second.String(), "BOTH=" + lo.resolver.String() + "," + lo.second.String(),
 		"RDAP=" + netip.AddrPortFrom(netip.MustParseAddr("127.40.0.1"), lo.rdap).String(),
 		"CERTSCAN_CA_FILE=root.pem", "CERTSCAN_TIMEOUT=1s",
 	}

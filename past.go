@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"certscan/dns"
 	"certscan/store"
@@ -30,6 +31,15 @@ func (p *past) Past(ctx context.Context, name string) (triage.Past, error) {
 	return triage.Past{
 		Last: spanOf(kept.Last), Trusted: spanOf(kept.Trusted), Ended: spanOf(kept.Ended), First: kept.First,
 	}, err
+}
+
+// Further returns what records of a domain tell of a further name of it, or what is known of that name by itself.
+func (p *past) Further(ctx context.Context, domain, name string, now time.Time) (triage.Past, error) {
+	last, err := p.store.Further(ctx, domain, name, p.vantage, now.Add(-triage.SecondLookAfter))
+	if err == nil && last.Verdict == "" {
+		return p.Past(ctx, name)
+	}
+	return triage.Past{Last: spanOf(last)}, err
 }
 
 // Ended reports whether the domain of a name was ever free or expired.

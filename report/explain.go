@@ -21,6 +21,7 @@ func Explain(w io.Writer, r triage.Result, width int) error {
 	explainDNS(p, &r.Facts)
 	explainEndpoints(p, &r.Facts)
 	explainOwnership(p, "Ownership", &r.Facts)
+	explainPast(p, &r.Facts)
 	for i := range r.Facts.Names {
 		explainName(p, &r.Facts, i)
 	}
@@ -124,6 +125,7 @@ func explainInquiry(p *page, f *triage.Facts) {
 	for _, note := range i.Notes {
 		p.line(2, "asked directly", note)
 	}
+	explainSecond(p, f)
 	r := &i.Registration
 	if r.State == "" {
 		return
@@ -134,6 +136,48 @@ func explainInquiry(p *page, f *triage.Facts) {
 		if !at.IsZero() {
 			p.line(2, labels[n], stamp(at))
 		}
+	}
+}
+
+// explainSecond writes what a resolver of another operator said, where one was to be asked.
+func explainSecond(p *page, f *triage.Facts) {
+	switch s := &f.DNS.Inquiry.Second; {
+	case s.State == "":
+	case s.Server == "":
+		p.line(2, "second", "none of another operator than "+s.First+" is named")
+	case s.Why != "":
+		p.line(2, "second", s.Server+" "+s.Why)
+	default:
+		text := fmt.Sprintf("%s: A %s, AAAA %s", s.Server, s.A, s.AAAA)
+		if len(s.Addrs) > 0 {
+			text += ": " + joined(s.Addrs)
+		}
+		p.line(2, "second", text)
+	}
+}
+
+// explainPast writes what earlier runs saw, where somebody asked for it.
+func explainPast(p *page, f *triage.Facts) {
+	past := f.Past
+	if past == nil {
+		return
+	}
+	p.heading("Earlier runs")
+	if past.First.IsZero() {
+		p.line(2, "first seen", "never")
+		return
+	}
+	p.line(2, "first seen", stamp(past.First))
+	labels := [...]string{"last look", "trusted", "ended"}
+	for i, s := range values(past.Last, past.Trusted, past.Ended) {
+		if s.Verdict == "" {
+			continue
+		}
+		verdict := string(s.Verdict)
+		if s.Reason != "" {
+			verdict += "/" + string(s.Reason)
+		}
+		p.line(2, labels[i], fmt.Sprintf("%s, since %s, seen at last %s", verdict, stamp(s.Since), stamp(s.Seen)))
 	}
 }
 
@@ -154,6 +198,7 @@ func explainOwnership(p *page, title string, f *triage.Facts) {
 	p.heading(title)
 	p.line(2, "provider", o.Provider)
 	p.line(2, "confidence", string(o.Confidence))
+	p.line(2, "doubt", o.Doubt)
 	for _, rule := range o.Tried {
 		explainRule(p, rule.Name, rule.Matched, rule.Why)
 	}

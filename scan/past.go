@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"time"
 
 	"certscan/dns"
 	"certscan/triage"
@@ -11,6 +12,8 @@ import (
 type Past interface {
 	// Past returns what is known of a name; a zero one where nothing is.
 	Past(ctx context.Context, name string) (triage.Past, error)
+	// Further returns what is known of a further name of a domain, as far back as a first look that confirms it now.
+	Further(ctx context.Context, domain, name string, now time.Time) (triage.Past, error)
 	// Ended reports, without asking anybody, whether an earlier run saw the domain of a name free or expired.
 	Ended(name string) bool
 }
@@ -22,7 +25,7 @@ func (r *run) recall(ctx context.Context, f *triage.Facts) {
 		return
 	}
 	if r.Past != nil && ctx.Err() == nil && r.recalls(f) {
-		f.Past = r.remembered(ctx, f.Domain.Name)
+		f.Past = r.remembered(ctx, f.Domain.Name, func() (triage.Past, error) { return r.Past.Past(ctx, f.Domain.Name) })
 	}
 	triage.Confirm(f.Owner, f.Past, f.At)
 	for i := range f.Names {
@@ -32,7 +35,7 @@ func (r *run) recall(ctx context.Context, f *triage.Facts) {
 		}
 		var past *triage.Past
 		if r.Past != nil && ctx.Err() == nil {
-			past = r.remembered(ctx, n.Name)
+			past = r.remembered(ctx, n.Name, func() (triage.Past, error) { return r.Past.Further(ctx, f.Domain.Name, n.Name, f.At) })
 		}
 		triage.Confirm(&n.Owner, past, f.At)
 	}
@@ -51,8 +54,8 @@ func (r *run) recalls(f *triage.Facts) bool {
 }
 
 // remembered asks the history. Where it cannot be read nothing is known, which confirms nothing; the first time is logged.
-func (r *run) remembered(ctx context.Context, name string) *triage.Past {
-	past, err := r.Past.Past(ctx, name)
+func (r *run) remembered(ctx context.Context, name string, ask func() (triage.Past, error)) *triage.Past {
+	past, err := ask()
 	if err == nil {
 		return &past
 	}

@@ -27,7 +27,7 @@ func conformance(t *testing.T, where func(t *testing.T) string) {
 		"holds": testHolds, "a clock that went back": testClockBack, "an older schema": testOlder,
 		"newer schema": testNewer, "opened by many at once": testOpenedByMany, "canceled": testCanceled, "batches": testBatches,
 		"several addresses of a name": testSeveralAddresses, "many names": testMany,
-		"past": testPast, "past of overlapping runs": testPastOverlap,
+		"past": testPast, "past of overlapping runs": testPastOverlap, "past of further names": testPastFurther,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"slices"
 	"time"
+
+	"certscan/report"
 )
 
 // Degraded begins the reason of a run in which too many names turned bad at once: it is not trusted, and still a first look
@@ -58,6 +60,38 @@ func (s *Store) Past(ctx context.Context, name, vantage string) (Past, error) {
 		}
 	}
 	return p, nil
+}
+
+// Further returns what is known of a further name that records of a domain tell (its names): what was seen last, back to where
+// another verdict was seen in between, and no further than a first look before enough, which confirms whatever came later.
+func (s *Store) Further(ctx context.Context, domain, name, vantage string, enough time.Time) (Span, error) {
+	var last Span
+	for record, err := range rows(ctx, s, scanRecord, `SELECT r.record FROM runs u CROSS JOIN records r
+		WHERE r.run = u.id AND r.name = $1 AND u.vantage = $2 AND (u.trusted OR u.finished IS NULL OR u.reason LIKE '`+Degraded+`%')
+		ORDER BY u.started DESC, r.seq DESC`, text(domain), vantage) {
+		if err != nil {
+			return Span{}, err
+		}
+		rec, err := report.DecodeRecord(record)
+		if err != nil {
+			return Span{}, s.fault(err)
+		}
+		for _, n := range rec.Names {
+			switch {
+			case n.Name != name || n.Verdict == "unknown":
+			case last.Verdict == "":
+				last = Span{Verdict: n.Verdict, Reason: n.Reason, Since: rec.CheckedAt, Seen: rec.CheckedAt}
+			case n.Verdict != last.Verdict:
+				return last, nil
+			default:
+				last.Since = rec.CheckedAt
+			}
+		}
+		if last.Verdict != "" && !last.Since.After(enough) {
+			return last, nil
+		}
+	}
+	return last, nil
 }
 
 // Ended returns the names of which a run that can be trusted ever said that they were free or expired.

@@ -114,6 +114,47 @@ func testPastOverlap(t *testing.T, where string) {
 	}
 }
 
+// testPastFurther holds what records of a domain tell of its further names.
+func testPastFurther(t *testing.T, where string) {
+	t.Helper()
+	s := open(t, where)
+	for at, verdict := range []string{"moved", "parked", "moved", "unknown", "moved", "moved"} {
+		run := report.Run{ID: fmt.Sprint("r", at), Kind: "scan", StartedAt: hour(at)}
+		r, err := s.Begin(t.Context(), run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := report.DecodeRecord(fmt.Appendf(nil, `{"schema":1,"name":"a.example","severity":"OK","dns":{"verdict":"parked"},"checked_at":%q,
+			"names":[{"name":"b.a.example","verdict":"parked"},{"name":"www.a.example","verdict":%q,"reason":"parking"}]}`, hour(at).Format(time.RFC3339), verdict))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Add(t.Context(), &rec); err != nil {
+			t.Fatal(err)
+		}
+		run.FinishedAt, run.Complete, run.Trusted = hour(at), true, at != 2
+		if at == 2 {
+			run.Reason = Degraded + "too many"
+		}
+		if err := r.Finish(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		enough int
+		want   Span
+	}{
+		"www.a.example": {0, Span{"moved", "parking", hour(2), hour(5)}},
+		"b.a.example":   {3, Span{"parked", "", hour(3), hour(5)}}, // whatever was before
+		"c.a.example":   {0, Span{}},
+	} {
+		got, err := s.Further(t.Context(), "a.example", name, "", hour(c.enough))
+		if err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
+		}
+	}
+}
+
 // BenchmarkPast measures what it costs to ask for a name that is not clean.
 func BenchmarkPast(b *testing.B) {
 	s, err := Open(b.Context(), b.TempDir()+"/bench.db")

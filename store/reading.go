@@ -62,11 +62,12 @@ func (s *Store) LastTwo(ctx context.Context) (before, after report.Run, err erro
 
 // Records yields the records of a run as they were emitted, in the order of completion.
 func (s *Store) Records(ctx context.Context, run string) iter.Seq2[[]byte, error] {
-	scan := func(r *sql.Rows) (record []byte, err error) {
-		err = r.Scan(&record)
-		return record, err
-	}
-	return rows(ctx, s, scan, `SELECT record FROM records WHERE run = $1 ORDER BY seq`, run)
+	return rows(ctx, s, scanRecord, `SELECT record FROM records WHERE run = $1 ORDER BY seq`, run)
+}
+
+func scanRecord(r *sql.Rows) (record []byte, err error) {
+	err = r.Scan(&record)
+	return record, err
 }
 
 func scanRun(r *sql.Rows) (run report.Run, err error) {
