@@ -25,6 +25,9 @@
 //   - Memory grows with the queries in flight and never with the list. A query costs no allocation, goroutine, channel
 //     or timer of its own; a name that is not clean costs a goroutine.
 //
+// What makes somebody act against a customer (moved, free, expired, broken where all its servers are blamed) is also asked at
+// a resolver of another operator ([Resolver.Confirm]): one pair of queries more for such a name, and none for any other.
+//
 // What an inquiry promises:
 //   - Name servers are asked directly, without recursion, and only at addresses that [Config.Allow] lets in.
 //   - That a domain is not in its parent zone takes two servers of that zone that say NXDOMAIN with authority and with the

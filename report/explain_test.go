@@ -189,6 +189,40 @@ func TestExplainTellsWhatTheListSays(t *testing.T) {
 	}
 }
 
+// TestExplainTellsTheDoubt holds who agreed, what was seen earlier, and why a verdict is not sure.
+func TestExplainTellsTheDoubt(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 10, 0, 0, 0, time.UTC) }
+	r := triage.Result{}
+	r.Facts.Owner = &dns.Ownership{Verdict: dns.Moved, Confidence: dns.Low, Doubt: "nobody looked before"}
+	r.Facts.Past = &triage.Past{
+		Last:    triage.Span{Verdict: dns.Moved, Reason: dns.ReasonParking, Since: day(3), Seen: day(4)},
+		Trusted: triage.Span{Verdict: dns.Parked, Since: day(1), Seen: day(2)}, First: day(1),
+	}
+	for _, c := range []struct {
+		second dns.Second
+		want   string
+	}{
+		{dns.Second{State: dns.SecondAnswered, Server: "9.9.9.9:53 (quad9)", A: dns.StatusNoError, AAAA: dns.StatusNoData, Addrs: []netip.Addr{netip.MustParseAddr("93.184.1.1")}}, "  second      9.9.9.9:53 (quad9): A NOERROR, AAAA NODATA: 93.184.1.1"},
+		{dns.Second{State: dns.SecondNone, First: "8.8.8.8:53"}, "  second      none of another operator than 8.8.8.8:53 is named"},
+		{dns.Second{State: dns.SecondNone, Server: "9.9.9.9:53", Why: "gave no answer (TIMEOUT)"}, "  second      9.9.9.9:53 gave no answer (TIMEOUT)"},
+	} {
+		r.Facts.DNS = &dns.Answer{Name: "a.example", Inquiry: &dns.Inquiry{Second: c.second}}
+		out := explained(t, r, 0)
+		for _, want := range []string{
+			c.want, "  doubt       nobody looked before", "Earlier runs\n  first seen  2026-11-01T10:00:00Z",
+			"  last look   moved/parking, since 2026-11-03T10:00:00Z, seen at last 2026-11-04T10:00:00Z", "  trusted     parked, since 2026-11-01",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+		if strings.Contains(out, "  ended ") {
+			t.Errorf("a span that there is none of:\n%s", out)
+		}
+	}
+}
+
 func TestCertificateNamesOnce(t *testing.T) {
 	t.Parallel()
 	names := []string{"b.example", "a.example", "b.example", "a.example", "c.example"}

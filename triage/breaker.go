@@ -20,7 +20,7 @@ type Turn struct {
 	// Before is what the last trusted run saw; empty where none did.
 	Before, Now dns.Verdict
 	// Confirmed says that the verdict of now was seen at least six hours ago as well, by whatever run, and by two resolvers
-	// of different operators where it takes two: it lasts, and turns no more.
+	// of different operators where it takes two: it lasts, and turns no more. So does what the list expects.
 	Confirmed bool
 }
 
@@ -40,7 +40,7 @@ func NewTurn(f *Facts, now time.Time) Turn {
 	}
 	if f.Past != nil {
 		t.Before = f.Past.Trusted.Verdict
-		t.Confirmed = f.Past.seenLongAgo(o.Verdict, now) && !unconfirmed(o)
+		t.Confirmed = f.Past.seenLongAgo(o.Verdict, now) && !unconfirmed(o) || agrees(f.Domain.Expect, o)
 	}
 	return t
 }

@@ -131,6 +131,7 @@ func TestNewTurn(t *testing.T) {
 		{"seen six hours ago, by two resolvers", past(ruled(dns.Moved, ""), 6), dns.Parked, true, 0},
 		{"seen six hours ago, by one resolver", past(doubted(dns.Moved, ""), 6), dns.Parked, false, 0},
 		{"seen six hours ago, and takes one resolver", past(ruled(dns.NameMissing, ""), 6), dns.Parked, true, 1},
+		{"first seen, and expected", with(past(doubted(dns.Moved, ""), 0), func(f *Facts) { f.Domain.Expect = "elsewhere" }), dns.Parked, true, 0},
 		{"seen five hours ago", past(ruled(dns.NameMissing, ""), 5), dns.Parked, false, 1},
 	} {
 		got := NewTurn(c.f, now)
