@@ -58,8 +58,10 @@ func TestSecondResolver(t *testing.T) {
 		{"one resolver alone", "away.ours.ru", nil, []string{resolverA}, nil, nil, "moved low", "seen at one resolver alone (" + resolverA + ":53): name a second of another operator"},
 		{"two of one operator", "away.ours.ru", nil, google, nil, nil, "moved low", "name a second of another operator"},
 		{
-			"two of one operator by name", "away.ours.ru", nil, []string{resolverA, resolverB},
-			map[netip.AddrPort]string{at53(resolverA): "Us", at53(resolverB): "us"}, nil, "moved low", "name a second of another operator",
+			"two of one operator by name", "away.ours.ru", nil,
+			[]string{resolverA, resolverB},
+			map[netip.AddrPort]string{at53(resolverA): "Us", at53(resolverB): "us"},
+			nil, "moved low", "name a second of another operator",
 		},
 		{"a third one of another operator", "away.ours.ru", nil, append(google, "9.9.9.9"), nil, nil, "moved high", "9.9.9.9:53 agrees"},
 		{"the first one is silent, another answers", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, byServers("*", drop, resolverA), "moved low", resolverA + ":53 gave no answer (TIMEOUT)"},
@@ -67,7 +69,9 @@ func TestSecondResolver(t *testing.T) {
 		{"the second one refuses, a third answers", "away.ours.ru", nil, []string{resolverA, resolverB, "9.9.9.9"}, nil, byServers("*", fixtures.DNSFault{RCode: mdns.RcodeRefused}, resolverB), "moved high", "9.9.9.9:53 agrees"},
 		{"the second one fails for the name", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, byServers("away.ours.ru", servfail, resolverB), "moved low", "fails for the name (SERVFAIL)"},
 		{
-			"the second one hides the name", "away.ours.ru", nil, []string{resolverA, resolverB}, nil,
+			"the second one hides the name", "away.ours.ru", nil,
+			[]string{resolverA, resolverB},
+			nil,
 			byServers("away.ours.ru", fixtures.DNSFault{RCode: mdns.RcodeNameError, EDE: &fixtures.EDE{Code: 15}}, resolverB), "moved low", "own policy",
 		},
 		{"24 moved, and missing at another", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, byServers("away.ours.ru", nx, resolverB), "unknown low", "resolvers are at odds: " + resolverA + ":53 answers 93.184.1.1, " + resolverB + ":53 answers NXDOMAIN"},
