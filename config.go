@@ -84,7 +84,7 @@ type managerData struct {
 
 type resolverData struct {
 	Address  resolverAddress `key:"address" need:"yes" alone:"yes" doc:"Where it is asked; port 53 where none is given."`
-	Operator word            `key:"operator" doc:"Who runs it, for people: messages about the resolver tell it."`
+	Operator word            `key:"operator" doc:"Who runs it: messages about the resolver tell it, and two resolvers of one operator do not count as two."`
 	Rate     count           `key:"rate" doc:"Queries a second that it gets at most; default the key rate. --rate takes the place of it."`
 }
 
