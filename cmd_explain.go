@@ -35,12 +35,11 @@ func explainCommand(s streams) *cli.Command {
 				return err
 			}
 			var meta report.Run
-			earlier, err := openPast(c.Context, s, set, meta.Vantage)
+			earlier, err := asked.past(c.Context, meta.Vantage)
 			if err != nil {
 				return err
 			}
 			if earlier != nil {
-				defer func() { _ = earlier.store.Close() }() // it was only read
 				pipeline.Past = earlier
 			}
 			summary, err := pipeline.Run(c.Context, in.domains(), func(r triage.Result) error {

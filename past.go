@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"certscan/dns"
@@ -17,12 +14,13 @@ type past struct {
 	store   *store.Store
 	vantage string
 	ended   map[string]bool
+	began   time.Time // of the first run that is kept; zero for none
 }
 
-// newPast reads which domains were ever free or expired, so that a clean name costs no question.
+// newPast reads which domains were ever free or expired, and since when runs are kept, so that a clean name costs no question.
 func newPast(ctx context.Context, s *store.Store, vantage string) (*past, error) {
-	ended, err := s.Ended(ctx, vantage)
-	return &past{store: s, vantage: vantage, ended: ended}, err
+	ended, began, err := s.Ended(ctx, vantage)
+	return &past{store: s, vantage: vantage, ended: ended, began: began}, err
 }
 
 // Past returns what is known of a name.
@@ -42,32 +40,24 @@ func (p *past) Further(ctx context.Context, domain, name string, now time.Time) 
 	return triage.Past{Last: spanOf(last)}, err
 }
 
-// Ended reports whether the domain of a name was ever free or expired.
-func (p *past) Ended(name string) bool { return p.ended[name] }
+// Notable reports whether there may be something to tell of a clean name: its domain was free or expired once, or was
+// registered after the first run that is kept.
+func (p *past) Notable(name string, created time.Time) bool {
+	return p.ended[name] || !p.began.IsZero() && created.After(p.began)
+}
 
 func spanOf(s store.Span) triage.Span {
 	return triage.Span{Verdict: dns.Verdict(s.Verdict), Reason: dns.Reason(s.Reason), Since: s.Since, Seen: s.Seen}
 }
 
-// openPast opens the store that the settings name, to read what earlier runs saw: nil where none is named, or none is there yet.
-// The caller closes the store.
-func openPast(ctx context.Context, s streams, set settings, vantage string) (*past, error) {
-	where, err := set.where(s.env)
-	if err != nil || where == "" {
-		return nil, err
+// past returns what the named store tells of earlier runs; nil where none is named.
+func (m *registryMemory) past(ctx context.Context, vantage string) (*past, error) {
+	if !m.named {
+		return nil, nil //nolint:nilnil // no store is no error: nothing is known then
 	}
-	if !store.IsURL(where) {
-		if _, err := os.Stat(where); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil //nolint:nilnil // no store is no error: nothing is known then
-		}
-	}
-	opened, err := store.Open(ctx, where)
+	opened, _, err := m.opened(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPast(ctx, opened, vantage)
-	if err != nil {
-		return nil, errors.Join(err, opened.Close())
-	}
-	return p, nil
+	return newPast(ctx, opened, vantage)
 }

@@ -14,12 +14,13 @@ type Past interface {
 	Past(ctx context.Context, name string) (triage.Past, error)
 	// Further returns what is known of a further name of a domain, as far back as a first look that confirms it now.
 	Further(ctx context.Context, domain, name string, now time.Time) (triage.Past, error)
-	// Ended reports, without asking anybody, whether an earlier run saw the domain of a name free or expired.
-	Ended(name string) bool
+	// Notable reports, without asking anybody, whether there may be something to tell of a clean name, registered at created
+	// (zero where that is not known): an earlier run saw its domain free or expired, or runs were kept before it was registered.
+	Notable(name string, created time.Time) bool
 }
 
 // recall adds what earlier runs saw to the facts, where something depends on it, and decides how sure the verdict is. A clean
-// name costs nothing, unless its domain was free or expired once, or its registry told when it was registered.
+// name costs nothing, unless its domain was free or expired once, or was registered after the first run that is kept.
 func (r *run) recall(ctx context.Context, f *triage.Facts) {
 	if f.Owner == nil || f.DNS == nil || f.Owner.Verdict == dns.Invalid {
 		return
@@ -45,8 +46,11 @@ func (r *run) recall(ctx context.Context, f *triage.Facts) {
 func (r *run) recalls(f *triage.Facts) bool {
 	switch f.Owner.Verdict {
 	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved:
-		told := f.DNS.Inquiry != nil && !f.DNS.Inquiry.Registration.Created.IsZero()
-		return told || r.Past.Ended(f.Domain.Name)
+		var created time.Time
+		if f.DNS.Inquiry != nil {
+			created = f.DNS.Inquiry.Registration.Created
+		}
+		return r.Past.Notable(f.Domain.Name, created)
 	case dns.Moved, dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.NoAddress, dns.NameMissing, dns.Dangling, dns.Broken,
 		dns.Private, dns.Invalid, dns.Unknown:
 	}

@@ -38,7 +38,7 @@ func (m *remembering) Further(ctx context.Context, _, name string, _ time.Time) 
 	return m.Past(ctx, name)
 }
 
-func (m *remembering) Ended(name string) bool { return m.ended[name] }
+func (m *remembering) Notable(name string, _ time.Time) bool { return m.ended[name] }
 
 // twoResolvers gives the world a second resolver of another operator.
 func (w *world) twoResolvers(t *testing.T) {

@@ -94,17 +94,25 @@ func (s *Store) Further(ctx context.Context, domain, name, vantage string, enoug
 	return last, nil
 }
 
-// Ended returns the names of which a run that can be trusted ever said that they were free or expired.
-func (s *Store) Ended(ctx context.Context, vantage string) (map[string]bool, error) {
-	out := map[string]bool{}
-	name := func(r *sql.Rows) (name string, err error) { return name, r.Scan(&name) }
+// Ended returns the names of which a run that can be trusted ever said that they were free or expired, and when the first
+// look of all was; zero where there was none.
+func (s *Store) Ended(ctx context.Context, vantage string) (names map[string]bool, began time.Time, err error) {
+	var first sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, `SELECT MIN(since) FROM history WHERE vantage = $1`, vantage).Scan(&first); err != nil {
+		return nil, time.Time{}, s.fault(err)
+	}
+	names = map[string]bool{}
+	name := func(r *sql.Rows) (name string, err error) {
+		err = r.Scan(&name)
+		return name, err
+	}
 	for name, err := range rows(ctx, s, name, `SELECT DISTINCT name FROM history WHERE vantage = $1 AND verdict IN ('free', 'expired')`, vantage) {
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
-		out[name] = true
+		names[name] = true
 	}
-	return out, nil
+	return names, instant(first), nil
 }
 
 // sightedSpan is a span with whether the runs that saw it can be trusted.

@@ -57,8 +57,11 @@ func testPast(t *testing.T, where string) {
 		}
 	}
 	keep(t, s, "r50", 50, nil, seen{"b.example", "parked", triage.OK})
-	if got, err := s.Ended(t.Context(), ""); err != nil || len(got) != 1 || !got["a.example"] {
-		t.Errorf("%v, %v", got, err)
+	if got, began, err := s.Ended(t.Context(), ""); err != nil || len(got) != 1 || !got["a.example"] || !began.Equal(hour(0)) {
+		t.Errorf("%v, %s, %v", got, began, err)
+	}
+	if got, began, err := s.Ended(t.Context(), "msk"); err != nil || len(got) != 0 || !began.IsZero() {
+		t.Errorf("another vantage point: %v, %s, %v", got, began, err)
 	}
 	collect(t, s.Prune(t.Context(), 0, hour(45)))
 	if got, err := s.Past(t.Context(), "a.example", ""); err != nil || got.Trusted != span("expired", 30, 30) || !got.First.Equal(hour(0)) {

@@ -78,6 +78,15 @@ var alive = []dns.Verdict{
 // registries.
 const registeredAfter = day
 
+// registration returns what the registry says of the registrable domain of the name itself; nil where nobody was asked.
+func (s *scene) registration() *dns.Registration {
+	a := s.facts.DNS
+	if a == nil || a.Inquiry == nil || a.Inquiry.Registration.Domain != a.Registrable {
+		return nil
+	}
+	return &a.Inquiry.Registration
+}
+
 // reregistered says why the domain may be another holder's than the one who gave us the name; "" is none.
 func (s *scene) reregistered() string {
 	o, past := s.facts.Owner, s.facts.Past
