@@ -86,7 +86,9 @@ func TestSecondResolver(t *testing.T) {
 		{"22 lame at both", "adrift.ru", nil, []string{resolverA, resolverB}, nil, nil, "broken/lame high", "agrees: SERVFAIL"},
 		{"24 one resolver fails, another answers", "adrift.ru", nil, []string{resolverA, resolverB}, nil, says(resolverB, "adrift.ru", "93.184.2.2"), "moved low", resolverA + ":53 fails for the name"},
 		{
-			"24 addresses, and no such domain in the parent zone", "gone.ru", nil, []string{resolverA, resolverB}, nil,
+			"24 addresses, and no such domain in the parent zone", "gone.ru", nil,
+			[]string{resolverA, resolverB},
+			nil,
 			byResolvers(fixtures.DNSFault{Type: mdns.TypeA, Instead: true, ExtraAnswer: []string{"gone.ru. 60 IN A 93.184.2.2"}}, "gone.ru"),
 			"unknown low", "while in the parent zone",
 		},
