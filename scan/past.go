@@ -22,7 +22,7 @@ type Past interface {
 // recall adds what earlier runs saw to the facts, where something depends on it, and decides how sure the verdict is. A clean
 // name costs nothing, unless its domain was free or expired once, or was registered after the first run that is kept.
 func (r *run) recall(ctx context.Context, f *triage.Facts) {
-	if f.Owner == nil || f.DNS == nil || f.Owner.Verdict == dns.Invalid {
+	if f.Owner == nil || f.DNS == nil || f.Owner.Verdict == dns.Invalid || f.DNS.A.Status == dns.StatusCanceled {
 		return
 	}
 	if r.Past != nil && ctx.Err() == nil && r.recalls(f) {

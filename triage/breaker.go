@@ -191,7 +191,7 @@ func trip(what string, g *group, members []Turn) Trip {
 	for i := range members {
 		t.Names = append(t.Names, members[i].Name)
 	}
-	whose := "names of " + what
+	whose := "names of " + clip(what, maxQuote)
 	if what == "all names" {
 		whose = "names"
 	}
@@ -256,7 +256,11 @@ func (b *Breaker) Degraded() string {
 			whys = append(whys, t.Why)
 		}
 	}
-	return enumerate(whys, "; ") + "; those verdicts are frozen until a look at least six hours later sees the same"
+	text := strings.Join(whys[:min(len(whys), maxQuoted)], "; ")
+	if more := len(whys) - maxQuoted; more > 0 {
+		text += fmt.Sprintf("; and %d groups more", more)
+	}
+	return text + "; those verdicts are frozen until a look at least six hours later sees the same"
 }
 
 // Frozen tells the names whose verdicts are not to be acted on, each with what it was before.

@@ -99,6 +99,21 @@ func TestDegradedSaysEachCauseOnce(t *testing.T) {
 	}
 }
 
+// TestDegradedIsBounded holds that many groups, and name servers that strangers named, make no endless sentence.
+func TestDegradedIsBounded(t *testing.T) {
+	t.Parallel()
+	var b Breaker
+	for i := range 50 {
+		long := servedBy(strings.Repeat(fmt.Sprintf("%d.", i), 5000) + "example")
+		for _, turn := range slices.Concat(turns(3, fmt.Sprintf("t%d", i), dns.Parked, dns.Broken, long), turns(100, "com", dns.Parked, dns.Parked)) {
+			b.Add(turn)
+		}
+	}
+	if got := b.Degraded(); len(got) > 4096 || !strings.Contains(got, "; and 46 groups more; those verdicts") {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+}
+
 // TestBreakerForgetsWhatStays holds that names which do not turn are counted and not kept.
 func TestBreakerForgetsWhatStays(t *testing.T) {
 	t.Parallel()

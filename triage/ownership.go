@@ -212,9 +212,11 @@ func evidence(o *dns.Ownership) string {
 	if len(o.Evidence) == 0 {
 		return "the verdict is " + verdictOf(o)
 	}
-	said := make([]string, len(o.Evidence))
-	for i, e := range o.Evidence {
-		said[i] = strings.TrimRight(e, ". ")
+	said := make([]string, 0, len(o.Evidence))
+	for _, e := range o.Evidence {
+		if e = strings.TrimRight(e, ". "); !unconfirmed(o) || !strings.Contains(o.Doubt, e) { // that is told at the end
+			said = append(said, e)
+		}
 	}
 	return enumerate(said, "; ")
 }
