@@ -25,6 +25,8 @@ type Run struct {
 	Reason  string `json:"reason"`
 	Asked   int    `json:"asked"` // distinct names read
 	Counts  Counts `json:"counts"`
+	// Settings tells what a run was told of what is ours; a store goes by it whether one that was cut can go on.
+	Settings string `json:"-"`
 	// Problem is why the run counts for nothing although it is complete and trusted, such as a list without a name.
 	Problem string `json:"-"`
 }

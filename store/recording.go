@@ -37,18 +37,40 @@ const recordColumns = 10
 func (s *Store) Begin(ctx context.Context, run report.Run) (*Recording, error) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO runs (id, kind, vantage, started, complete, trusted, reason, asked, urgent, warn, ok)
-		VALUES ($1, $2, $3, $4, false, false, '', 0, 0, 0, 0)`, run.ID, run.Kind, run.Vantage, millis(run.StartedAt))
+	_, err := s.db.ExecContext(ctx, `INSERT INTO runs (id, kind, vantage, started, complete, trusted, reason, asked, urgent, warn, ok, settings)
+		VALUES ($1, $2, $3, $4, false, false, '', 0, 0, 0, 0, $5)`, run.ID, run.Kind, run.Vantage, millis(run.StartedAt), text(run.Settings))
 	if err != nil {
 		return nil, s.fault(err)
 	}
+	return s.recording(ctx, run, 0)
+}
+
+// Resume goes on with a run that [Store.Cut] returned: it is unfinished again, and what is added follows what it has.
+func (s *Store) Resume(ctx context.Context, run report.Run) (*Recording, error) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	var last sql.NullInt64
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET finished = NULL, complete = false, trusted = false WHERE id = $1`, run.ID); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT max(seq) FROM records WHERE run = $1`, run.ID).Scan(&last)
+	})
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	return s.recording(ctx, run, last.Int64)
+}
+
+// recording returns the Recording of a run whose last record has that number.
+func (s *Store) recording(ctx context.Context, run report.Run, seq int64) (*Recording, error) {
 	// The statement lives as long as the recording, which may outlive this call's context.
 	state, err := s.db.PrepareContext(ctx, `SELECT since, verdict, severity FROM history
 		WHERE name = $1 AND kind = $2 AND vantage = $3 ORDER BY since DESC LIMIT 1`)
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	return &Recording{store: s, run: run, state: state}, nil
+	return &Recording{store: s, run: run, state: state, seq: seq}, nil
 }
 
 // Add fills rec.Since from the history, and keeps rec. Since stays zero where nothing could be told: without a verdict,
@@ -78,6 +100,17 @@ func (r *Recording) Add(ctx context.Context, rec *report.Record) error {
 	if r.held < batchRecords && time.Since(r.first) < batchAge {
 		return nil
 	}
+	return r.write(ctx)
+}
+
+// Flush writes what waits, so that nothing that was added is lost whatever comes.
+func (r *Recording) Flush(ctx context.Context) error {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	return r.write(ctx)
+}
+
+func (r *Recording) write(ctx context.Context) error {
 	if err := r.store.inTx(ctx, func(tx *sql.Tx) error { return r.flush(ctx, tx) }); err != nil {
 		return r.store.fault(err)
 	}

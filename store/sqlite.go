@@ -40,12 +40,15 @@ func openSQLite(path string) (*Store, error) {
 // transaction takes the writer's place at once: one that began as a reader could not wait for it. auto_vacuum writes, so
 // that the wait must be set before it, which the driver does for these two alone.
 func sqliteURI(path string) string {
+	return fileURI(path) + "?_txlock=immediate&_busy_timeout=10000&_auto_vacuum=2&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+}
+
+func fileURI(path string) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") { // C:/…
 		slashed = "/" + slashed
 	}
-	return (&url.URL{Scheme: "file", Path: slashed}).String() +
-		"?_txlock=immediate&_busy_timeout=10000&_auto_vacuum=2&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+	return (&url.URL{Scheme: "file", Path: slashed}).String()
 }
 
 // prepareFile sees to it that there is a file that only this user can read, and that can be written. SQLite gives the

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"certscan/report"
+	"certscan/triage"
+)
+
+// audited keeps some records of an audit and leaves it as it is.
+func audited(t *testing.T, s *Store, run report.Run, all ...seen) *Recording {
+	t.Helper()
+	r, err := s.Begin(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addAll(t, r, run.ID, all...)
+	return r
+}
+
+func addAll(t *testing.T, r *Recording, run string, all ...seen) {
+	t.Helper()
+	for _, one := range all {
+		rec := recordOf(run, hour(0), one)
+		if err := r.Add(t.Context(), &rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testCut holds that a run that was killed, or cut, is found again and goes on where it was, and no other.
+func testCut(t *testing.T, where string) {
+	t.Helper()
+	s := open(t, where)
+	run := report.Run{ID: "a1", Kind: "audit", StartedAt: hour(0), Settings: "ours 192.0.2.0/24"}
+	audited(t, s, run, seen{"a.example", "parked", triage.OK}, seen{"b.example", "moved", triage.Warn})
+	keep(t, s, "s1", 1, nil, seen{"a.example", "parked", triage.OK}) // of another kind
+	for why, c := range map[string]struct {
+		kind, vantage, settings string
+		since                   time.Time
+	}{
+		"of another kind": {"dns", "", run.Settings, hour(-1)}, "from elsewhere": {"audit", "fra", run.Settings, hour(-1)},
+		"told otherwise": {"audit", "", "ours 192.0.2.0/25", hour(-1)}, "too old": {"audit", "", run.Settings, hour(1)},
+	} {
+		if got, ok, err := s.Cut(t.Context(), c.kind, c.vantage, c.settings, c.since); ok || err != nil {
+			t.Errorf("a run %s: %+v, %v", why, got, err)
+		}
+	}
+	found, ok, err := s.Cut(t.Context(), "audit", "", run.Settings, hour(-1))
+	if err != nil || !ok || found.ID != "a1" || found.Settings != run.Settings {
+		t.Fatalf("%+v, %t, %v", found, ok, err)
+	}
+	r, err := s.Resume(t.Context(), found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addAll(t, r, "a1", seen{"b.example", "parked", triage.OK}, seen{"c.example", "free", triage.Warn})
+	var kept []string
+	for _, k := range collect(t, s.Kept(t.Context(), "a1")) {
+		kept = append(kept, k.Name+" "+k.Verdict)
+	}
+	if want := "a.example parked, b.example parked, c.example free"; strings.Join(kept, ", ") != want {
+		t.Errorf("kept %v, want %s", kept, want)
+	}
+	if troubled := collect(t, s.Troubled(t.Context(), "a1")); len(troubled) != 1 || troubled[0].Name != "c.example" ||
+		!strings.Contains(string(troubled[0].Record), `"free"`) {
+		t.Errorf("troubled %v", troubled)
+	}
+	// Cut by a signal it is finished, and goes on all the same.
+	found.FinishedAt, found.Trusted = hour(0), true
+	if err := r.Finish(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	if found, ok, err = s.Cut(t.Context(), "audit", "", run.Settings, hour(-1)); !ok || err != nil {
+		t.Fatalf("a run that was cut by a signal: %t, %v", ok, err)
+	}
+	if r, err = s.Resume(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Run(t.Context(), "a1"); err != nil || !again.FinishedAt.IsZero() || again.Trusted {
+		t.Errorf("it is not unfinished: %+v, %v", again, err)
+	}
+	found.FinishedAt, found.Complete = hour(0), true
+	if err := r.Finish(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	if found, ok, err := s.Cut(t.Context(), "audit", "", run.Settings, hour(-1)); ok || err != nil {
+		t.Errorf("a complete run: %+v, %v", found, err)
+	}
+}
+
+// testLast holds that an audit is compared with the last one that is complete and trusted.
+func testLast(t *testing.T, where string) {
+	t.Helper()
+	s := open(t, where)
+	if run, ok, err := s.Last(t.Context(), "audit", ""); ok || err != nil {
+		t.Errorf("an empty store: %+v, %v", run, err)
+	}
+	for i, edit := range []func(*report.Run){
+		nil, nil, func(r *report.Run) { r.Trusted = false }, func(r *report.Run) { r.Complete = false },
+	} {
+		run := report.Run{ID: fmt.Sprint("a", i), Kind: "audit", StartedAt: hour(i)}
+		r := audited(t, s, run, seen{"a.example", "parked", triage.OK})
+		run.FinishedAt, run.Complete, run.Trusted = hour(i), true, true
+		if edit != nil {
+			edit(&run)
+		}
+		if err := r.Finish(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep(t, s, "s1", 9, nil, seen{"a.example", "parked", triage.OK})
+	if run, ok, err := s.Last(t.Context(), "audit", ""); !ok || err != nil || run.ID != "a1" {
+		t.Errorf("%+v, %t, %v", run, ok, err)
+	}
+}
+
+// testExclusive holds that one at a time does a kind of work, and that the next one may once that lets go.
+func testExclusive(t *testing.T, where string) {
+	t.Helper()
+	one, other := open(t, where), open(t, where)
+	release, err := one.Exclusive(t.Context(), "audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := other.Exclusive(t.Context(), "audit"); !errors.Is(err, ErrHeld) {
+			t.Errorf("held twice: %v", err)
+		}
+	}
+	elsewise, err := other.Exclusive(t.Context(), "renew")
+	if err != nil {
+		t.Errorf("other work: %v", err)
+	}
+	keep(t, other, "s1", 1, nil, seen{"a.example", "parked", triage.OK}) // the store itself is free
+	if err := errors.Join(release(), elsewise()); err != nil {
+		t.Error(err)
+	}
+	again, err := other.Exclusive(t.Context(), "audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Error(err)
+	}
+	if kinds := collect(t, one.Runs(t.Context())); !slices.ContainsFunc(kinds, func(r report.Run) bool { return r.ID == "s1" }) {
+		t.Error("the run is not there")
+	}
+}
