@@ -225,7 +225,7 @@ func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (sc
 			p.RegistrationEvery = cmp.Or(set.config.Registries.Every.length, dns.RegistrationEvery)
 		}
 	}
-	if kind != "dns" {
+	if kind != "dns" && (kind != "audit" || set.probe) {
 		p.Prober, err = probe.New(probe.Config{
 			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
 			Connections: connections(2*len(servers) + dns.DirectMax), Fast: set.fast, PostQuantum: set.postQuantum,

@@ -30,14 +30,15 @@ type option struct {
 }
 
 var (
-	everywhere = []string{"scan", "dns", "probe", "explain"}
+	everywhere = []string{"scan", "dns", "probe", "explain", "audit"}
 	listing    = []string{"scan", "dns", "probe"}
-	dialling   = []string{"scan", "probe", "explain"}
+	delivering = append([]string{"audit"}, listing...)
+	dialling   = []string{"scan", "probe", "explain", "audit"}
 	listingTLS = []string{"scan", "probe"}
-	owning     = []string{"scan", "dns", "explain"}
-	reading    = []string{"scan", "dns", "probe", "inventory"}
-	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff"}
-	keeping    = []string{"scan", "dns", "probe", "explain", "history", "diff", "prune"}
+	owning     = []string{"scan", "dns", "explain", "audit"}
+	reading    = []string{"scan", "dns", "probe", "inventory", "audit"}
+	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff", "audit"}
+	keeping    = []string{"scan", "dns", "probe", "explain", "history", "diff", "prune", "audit"}
 )
 
 // options is the flag table.
@@ -59,18 +60,20 @@ var options = []option{
 	{"probe-all", "", toggle, "", "", []string{"scan"}, "dial names that are not ours, too (shown without findings)"},
 	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
-	{"concurrency", "", text, "N", "0", listing, "names in flight, 0 for what the machine bears"},
+	{"concurrency", "", text, "N", "0", delivering, "names in flight, 0 for what the machine bears"},
 	{"rate", "", text, "N", "0", everywhere, "queries a second that one resolver gets at most, 0 for no cap but a polite one at well-known public resolvers"},
 	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", showing, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
-	{"output", "o", text, "FILE", "", listing, "write records to FILE, put in place at the end; a device or FIFO streams"},
+	{"output", "o", text, "FILE", "", delivering, "write records to FILE, put in place at the end; a device or FIFO streams; with --split-by a folder"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
-	{"progress", "", text, "auto|always|never", "auto", listing, "a bar on a terminal, a line every few seconds off it"},
+	{"progress", "", text, "auto|always|never", "auto", delivering, "a bar on a terminal, a line every few seconds off it"},
 	{"summary", "", text, "text|json", "text", listing, "the closing count, on standard error"},
 	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
-	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, explain reads what earlier runs saw, history, diff and prune read the usual one without; what registries are asked and answer is always kept"},
+	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, audit in the usual one without, explain reads what earlier runs saw, history, diff and prune read the usual one without; what registries are asked and answer is always kept"},
 	{"keep", "", text, "N", "", []string{"prune"}, "keep the newest N finished runs of each kind, remove the others"},
 	{"older-than", "", text, "DURATION", "", []string{"prune"}, "remove runs that began longer ago, such as 90d"},
-	{"exit-zero", "", toggle, "", "", everywhere, "exit with 0 where it would be 1 or 2"},
+	{"split-by", "", text, "manager", "", []string{"audit"}, "write a list for each manager into the folder that --output names, .xlsx where --format is absent"},
+	{"probe", "", toggle, "", "", []string{"audit"}, "shake hands and ask HTTP as scan does; without it nothing is dialled"},
+	{"exit-zero", "", toggle, "", "", []string{"scan", "dns", "probe", "explain"}, "exit with 0 where it would be 1 or 2"},
 }
 
 // env returns the environment variable of the option.

@@ -95,7 +95,7 @@ func newApp(s streams) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
-			scanCommand(s), dnsCommand(s), probeCommand(s), explainCommand(s), inventoryCommand(s), historyCommand(s), diffCommand(s),
+			scanCommand(s), dnsCommand(s), probeCommand(s), auditCommand(s), explainCommand(s), inventoryCommand(s), historyCommand(s), diffCommand(s),
 			pruneCommand(s), configCommand(s), versionCommand(s),
 			completionCommand(s),
 		},

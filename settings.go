@@ -54,6 +54,8 @@ type settings struct {
 	registration bool           // ask registries
 	rdapURL      string         // in place of the table; empty for it
 	whoisServer  string         // likewise
+	split        string         // "manager": a list for each; empty for one of all
+	probe        bool           // an audit shakes hands as well
 	config       *configuration // what the file says beside the flags; nil where none was looked for
 }
 
@@ -85,10 +87,12 @@ func parse(given map[string]*setting) (settings, error) {
 	keep(s.registries(get("registration"), get("rdap-url"), get("whois-server")))
 	keep(s.limits(get("timeout"), get("concurrency"), get("rate")))
 	s.db = get("db").String()
+	keep(s.splitting(get("split-by")))
 	keep(s.retention(get("keep"), get("older-than")))
 	for name, to := range map[string]*bool{
 		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
+		"probe": &s.probe,
 	} {
 		var err error
 		*to, err = get(name).on()
@@ -281,6 +285,13 @@ func isHostPort(text string) bool {
 	}
 	d, err := inventory.Parse(host)
 	return err == nil && d.Invalid == "" && !d.Wildcard() && d.Name == strings.ToLower(host)
+}
+
+func (s *settings) splitting(by *setting) error {
+	if s.split = by.String(); s.split != "" && s.split != "manager" {
+		return by.bad(s.split, "manager")
+	}
+	return nil
 }
 
 // numberMax is the most that a flag with N takes.

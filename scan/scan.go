@@ -51,6 +51,10 @@ type Pipeline struct {
 	// asked, every name is unknown and the run is not to be trusted. Empty leaves that out.
 	Controls []string
 
+	// Known is how many names of the same list an earlier process looked at, none of which ended unknown: they count where it
+	// is told whether the run is to be trusted.
+	Known int
+
 	// Unowned leaves ownership out: the DNS is asked only for addresses (`certscan probe`), and not at all for a name
 	// that came with one.
 	Unowned bool
@@ -151,16 +155,16 @@ func (p Pipeline) Run(ctx context.Context, domains iter.Seq[inventory.Domain], e
 	r.await()
 	r.summary.Finished = p.Now().UTC()
 	r.summary.Complete = r.readAll && ctx.Err() == nil
-	r.summary.Untrusted = cmp.Or(r.blind, r.summary.doubt())
+	r.summary.Untrusted = cmp.Or(r.blind, r.summary.doubt(p.Known))
 	return r.summary, r.failed
 }
 
-func (s *Summary) doubt() string {
-	switch {
-	case s.Asked == 1 && s.Unknown == 1:
+func (s *Summary) doubt(known int) string {
+	switch asked := s.Asked + known; {
+	case asked == 1 && s.Unknown == 1:
 		return "the name that was asked for ended unknown"
-	case s.Unknown*20 > s.Asked:
-		return fmt.Sprintf("%d of %d names ended unknown, more than 5%%", s.Unknown, s.Asked)
+	case s.Unknown*20 > asked:
+		return fmt.Sprintf("%d of %d names ended unknown, more than 5%%", s.Unknown, asked)
 	}
 	return ""
 }
