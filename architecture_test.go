@@ -35,6 +35,7 @@ var onlyIn = map[string][]string{
 	"github.com/goccy/go-yaml":        {".", "inventory"},
 	"github.com/olekukonko":           {"report"},
 	"github.com/schollz":              {"report"},
+	"github.com/xuri":                 {"report"},
 	"golang.org/x/crypto":             {"probe"},
 	"golang.org/x/sys":                {"dns"},
 	"golang.org/x/net/idna":           {"inventory"},

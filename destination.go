@@ -38,6 +38,10 @@ func formatOf(path string) report.Format {
 		return report.FormatJSONL
 	case ".csv":
 		return report.FormatCSV
+	case ".xlsx":
+		return report.FormatXLSX
+	case ".html", ".htm":
+		return report.FormatHTML
 	case ".md", ".markdown":
 		return report.FormatMarkdown
 	case ".txt":

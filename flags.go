@@ -62,7 +62,7 @@ var options = []option{
 	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", delivering, "names in flight, 0 for what the machine bears"},
 	{"rate", "", text, "N", "0", everywhere, "queries a second that one resolver gets at most, 0 for no cap but a polite one at well-known public resolvers"},
-	{"format", "", text, "table|json|jsonl|csv|markdown|nagios", "", showing, "how records are written; default by the ending of --output, else table on a terminal, jsonl off it"},
+	{"format", "", text, "table|json|jsonl|csv|xlsx|html|markdown|nagios", "", showing, "how records are written (xlsx and html: audit alone); default by the ending of --output, else table on a terminal, jsonl off it"},
 	{"output", "o", text, "FILE", "", delivering, "write records to FILE, put in place at the end; a device or FIFO streams; with --split-by a folder"},
 	{"severity", "", text, "URGENT,WARN,OK", "", listing, "print these only; the exit status is not touched"},
 	{"progress", "", text, "auto|always|never", "auto", delivering, "a bar on a terminal, a line every few seconds off it"},

@@ -45,7 +45,7 @@ func WriteInventory(w io.Writer, f Format, entries iter.Seq[InventoryEntry], wid
 		inventoryCSV(out, entries)
 	case FormatMarkdown:
 		inventoryMarkdown(out, entries)
-	case FormatNagios:
+	case FormatNagios, FormatXLSX, FormatHTML:
 		return fmt.Errorf("write inventory: no such form of it as %s: table, json, jsonl, csv and markdown there are", f)
 	}
 	if err := out.flush(); err != nil {

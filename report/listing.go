@@ -41,7 +41,7 @@ func WriteListing(w io.Writer, f Format, l Listing, width int) error {
 		err = l.csv(out)
 	case FormatMarkdown:
 		err = l.markdown(out)
-	case FormatNagios:
+	case FormatNagios, FormatXLSX, FormatHTML:
 		return fmt.Errorf("write %s: no such form of it as %s: table, json, jsonl, csv and markdown there are", l.Name, f)
 	}
 	if err != nil {

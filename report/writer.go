@@ -23,12 +23,15 @@ const (
 	FormatJSONL Format = "jsonl" // one record a line, in the order of completion
 	FormatCSV   Format = "csv"   // one row a record, in the order of completion
 
+	FormatXLSX Format = "xlsx" // a workbook, of an audit alone
+	FormatHTML Format = "html" // a page, of an audit alone
+
 	FormatMarkdown Format = "markdown" // the table as Markdown
 	FormatNagios   Format = "nagios"   // the output of a monitoring plug-in
 )
 
 // Formats lists the closed set.
-var Formats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatMarkdown, FormatNagios}
+var Formats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatXLSX, FormatHTML, FormatMarkdown, FormatNagios}
 
 // Streams reports whether each record is written as it completes; the other formats hold what they show until Close.
 func (f Format) Streams() bool { return f == FormatJSONL || f == FormatCSV }
@@ -73,6 +76,8 @@ func New(w io.Writer, format Format, o Options) (*Writer, error) {
 		return &Writer{sink: &markdownSink{unbounded(w, o)}, options: o}, nil
 	case FormatNagios:
 		return &Writer{sink: &nagiosSink{tableSink: unbounded(w, o), days: math.Inf(1)}, options: o}, nil
+	case FormatXLSX, FormatHTML:
+		return nil, fmt.Errorf("write records: no such form of them as %s, which certscan audit has: table, json, jsonl, csv, markdown and nagios there are", format)
 	}
 	return nil, fmt.Errorf("write records: no format %q", string(format))
 }
