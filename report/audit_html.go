@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+
+	"certscan/triage"
 )
 
 //go:embed audit.html
@@ -52,9 +54,13 @@ func (a *Audit) pageOf() auditSheet {
 		part := auditPart{Title: sectionTitles[g.section]}
 		for i := range g.rows {
 			r := &g.rows[i]
+			before := ""
+			if r.Change != triage.ChangeUnchanged {
+				before = readable(verdictText(r.Before.Verdict, r.Before.Reason))
+			}
 			part.Rows = append(part.Rows, auditLine{
 				Change: string(r.Change), Domain: readable(r.Record.Domain), Owner: readable(r.Record.Owner), Verdict: verdictOf(&r.Record),
-				Before: readable(verdictText(r.Before.Verdict, r.Before.Reason)), Since: dayOrNone(r), Registration: readable(r.registration()),
+				Before: before, Since: dayOrNone(r), Registration: readable(r.registration()),
 				Proposed: r.proposed(), Evidence: readable(r.evidence()),
 			})
 		}
