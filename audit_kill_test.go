@@ -78,10 +78,10 @@ func (w *auditWorld) audit(t *testing.T, ours string, more ...string) (*exec.Cmd
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	args := append([]string{"audit", "-f", "list.csv", "--ours", ours, "--rdap-url", "http://" + w.rdap + "/", "--format", "json"}, more...)
+	args := append([]string{"audit", "-f", "list.csv", "--rdap-url", "http://" + w.rdap + "/", "--format", "json"}, more...)
 	cmd := exec.CommandContext(ctx, filepath.Join(w.dir, "certscan"), args...)
 	cmd.Dir = w.dir
-	cmd.Env = append(append(os.Environ(), w.env()...), "STATE_DIRECTORY="+w.dir, "CERTSCAN_OURS=")
+	cmd.Env = append(append(os.Environ(), w.env()...), "STATE_DIRECTORY="+w.dir, "CERTSCAN_OURS="+ours)
 	var out, notes bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &notes
 	t.Cleanup(func() {

@@ -44,6 +44,9 @@ func runAudit(ctx context.Context, s streams, set settings, arguments []string) 
 	if err := set.checkAudit(); err != nil {
 		return err
 	}
+	if named, err := set.where(s.env); named == "" && err == nil {
+		set.db = usualStore // an audit without what it is compared with is none
+	}
 	in := &input{arguments: arguments, port: set.port, notes: stderr}
 	if err := in.open(ctx, set.lists(in, "audit"), s.in); err != nil {
 		return err
@@ -123,9 +126,6 @@ type lastEntry struct {
 // openAudit opens the store, keeps other audits away, and begins a run or goes on with one that was cut.
 func openAudit(ctx context.Context, s streams, set settings, all *inventory.Union) (_ *audit, err error) {
 	where, err := set.where(s.env)
-	if err == nil && where == "" {
-		where, err = set.place(usualStore, nil, s.env)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,13 @@ func (a *audit) compare(ctx context.Context) error {
 // look looks at every name that is not known yet, and keeps what came of it.
 func (a *audit) look(ctx context.Context, s streams, progress *report.Progress, all *inventory.Union, unread bool) error {
 	reused := a.takeKept(all, progress)
-	pipeline, err := wire(progress, a.set, "audit")
+	asked, err := newRegistryMemory(s, a.set, progress)
+	if err != nil {
+		return err
+	}
+	defer asked.close()
+	asked.use(a.store)
+	pipeline, err := wire(progress, a.set, "audit", asked)
 	if err != nil {
 		return err
 	}
