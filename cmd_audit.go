@@ -226,6 +226,7 @@ func (a *audit) look(ctx context.Context, s streams, progress *report.Progress, 
 	}
 	defer asked.close()
 	asked.use(a.store)
+	asked.since = a.run.StartedAt
 	pipeline, err := wire(progress, a.set, "audit", asked)
 	if err != nil {
 		return err

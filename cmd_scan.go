@@ -248,7 +248,7 @@ func (s *settings) registry(resolver *dns.Resolver, networks *dns.Networks, aske
 		Allow: networks.Dialable, RDAPURL: s.rdapURL, WhoisServer: s.whoisServer,
 		WhoisRate: s.config.Registries.WhoisRate.number, Timeout: s.timeout, Roots: s.roots,
 		UserAgent: cmp.Or(s.config.Probe.UserAgent.text, userAgent()),
-		Memory:    asked, Fresh: !asked.named,
+		Memory:    asked, Fresh: !asked.named, Since: asked.since,
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 // of a named store is the answer's. It is safe for concurrent use; who makes it closes it.
 type registryMemory struct {
 	named bool
+	since time.Time              // when the run began that this process goes on with; zero where it began it
 	where func() (string, error) // where the store is that is opened here
 	notes io.Writer
 

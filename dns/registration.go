@@ -62,6 +62,7 @@ const (
 	RegistrationEvery = 30 * 24 * time.Hour
 	registrationNear  = 45 * 24 * time.Hour // before the end it is asked daily
 	registrationFresh = 24 * time.Hour      // the same domain is never asked twice within
+	registrationLost  = 15 * time.Minute    // a question whose answer was lost with its process is not asked again within
 )
 
 // RegistrationDue reports whether the registry should be asked at now for a domain that is clean: where it never was (a

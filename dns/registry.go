@@ -41,6 +41,9 @@ type RegistryConfig struct {
 	// Fresh asks RDAP servers anew whatever they said before. Else, as with WHOIS always, an answer of the same server
 	// holds for a day.
 	Fresh bool
+	// Since is when the run began of which this process is a part: a control name that was found since then need not be found
+	// again. Zero is a run of this process alone.
+	Since time.Time
 	// Roots are trusted beside the system's.
 	Roots []*x509.Certificate
 	// UserAgent is what we call ourselves over HTTP.
@@ -246,6 +249,8 @@ func (g *Registry) consult(ctx context.Context, s source, domain string, urgency
 		return kept, true
 	case (s.once() || urgency == spare) && g.fresh(asked):
 		return unreliable(domain, notTwice), false
+	case g.claims(s, urgency) && asked.After(kept.AskedAt) && g.cfg.Now().Sub(asked) < registrationLost:
+		return Registration{Domain: domain, State: RegUnchecked, Retry: asked.Add(registrationLost), Why: "asked by a process that did not live to keep the answer"}, false
 	case s.once() && urgency == Idle:
 		return Registration{Domain: domain, State: RegUnchecked}, false
 	}
@@ -314,6 +319,7 @@ func (g *Registry) query(ctx context.Context, s source, domain string, urgency U
 		g.mu.Unlock()
 	}
 	if !r.known() {
+		g.settle(ctx, s, r, urgency)
 		return r, false
 	}
 	if err := g.keep(ctx, r); err != nil {
@@ -367,7 +373,11 @@ func (g *Registry) control(ctx context.Context, s source, domain string, urgency
 		if name == domain || ctx.Err() != nil {
 			continue
 		}
-		if _, asked, err := g.cfg.Memory.Recall(ctx, name, s.host(), g.cfg.Now()); err != nil || s.once() && g.fresh(asked) {
+		kept, asked, err := g.cfg.Memory.Recall(ctx, name, s.host(), g.cfg.Now())
+		switch {
+		case err == nil && !g.cfg.Since.IsZero() && !kept.AskedAt.Before(g.cfg.Since) && kept.known() && kept.State != RegNone:
+			return proof{found: true}
+		case err != nil, s.once() && g.fresh(asked):
 			continue
 		}
 		r, unable := g.limited(ctx, s, name, urgency)
@@ -380,6 +390,7 @@ func (g *Registry) control(ctx context.Context, s source, domain string, urgency
 			_ = g.keep(ctx, r) // it is asked again where it cannot be kept; the limits hold
 			return proof{found: true}
 		default:
+			g.settle(ctx, s, r, urgency)
 			p = proof{state: RegUnknown, why: s.host() + " does not find the control name " + name + " either"}
 		}
 	}

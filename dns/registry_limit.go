@@ -5,6 +5,24 @@ import (
 	"time"
 )
 
+// claims reports whether a question is noted before it is asked, so that no other process asks it, even where this one is
+// killed before the answer.
+func (g *Registry) claims(s source, urgency Urgency) bool {
+	return s.once() || urgency == spare || !g.cfg.Fresh
+}
+
+// settle notes that a question that was claimed was answered, though not to rely on: an RDAP server may be asked again. What
+// it said before stays.
+func (g *Registry) settle(ctx context.Context, s source, r Registration, urgency Urgency) {
+	if s.once() || !g.claims(s, urgency) || ctx.Err() != nil {
+		return
+	}
+	if kept, _, err := g.cfg.Memory.Recall(ctx, r.Domain, s.host(), g.cfg.Now()); err == nil && kept.known() {
+		r = kept
+	}
+	_ = g.keep(ctx, r) // else it is asked again a little later
+}
+
 // limited asks one query where the limits allow it. What was not asked has no AskedAt.
 func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
 	again, err := g.reserve(ctx, s, urgency)
@@ -16,9 +34,12 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 	case ctx.Err() != nil:
 		return Registration{Domain: domain, State: RegUnchecked, Why: runCut}, false
 	}
-	if s.once() || urgency == spare {
-		now := g.cfg.Now()
-		claimed, err := g.cfg.Memory.Claim(ctx, domain, s.host(), now.Add(-registrationFresh), now)
+	if g.claims(s, urgency) {
+		now, within := g.cfg.Now(), registrationFresh
+		if !s.once() && urgency != spare {
+			within = 0 // what is known for a day is not asked for; the rest is
+		}
+		claimed, err := g.cfg.Memory.Claim(ctx, domain, s.host(), now.Add(-within), now)
 		switch {
 		case err != nil:
 			return failing(ctx, domain, "that it is asked could not be kept", err), false
