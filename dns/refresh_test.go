@@ -434,3 +434,59 @@ func TestMemoryFails(t *testing.T) {
 		}
 	}
 }
+
+// TestLostAnswerIsWaitedFor holds that a domain about which an RDAP server was asked by a process that was killed is not
+// asked for again at once, and said to be so; an answer of no use is no such thing, and what was known before stays.
+func TestLostAnswerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	m := NewRegistryMemory()
+	server := fixtures.NewRegistrar(records{
+		"lost.com": {Status: []string{"active"}}, "bad.com": {Code: 500}, "old.com": {Code: 500}, "nic.com": {Status: []string{"active"}},
+	})
+	old := Registration{Domain: "old.com", State: Registered, Source: "rdap", Server: "193.0.20.1:80", AskedAt: registryNow.Add(-40 * 24 * time.Hour)}
+	g := bureau(t, server, nil, func(cfg *RegistryConfig) { cfg.Memory = m })
+	sources, _ := g.sources("lost.com")
+	host := sources[0].host()
+	old.Server = host
+	if err := m.Keep(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := m.Claim(t.Context(), "lost.com", host, registryNow.Add(-time.Hour), registryNow.Add(-time.Minute)); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if r := g.Ask(t.Context(), "lost.com", Patient); r.State != RegUnchecked || !r.Retry.Equal(registryNow.Add(14*time.Minute)) || len(server.Asked()) != 0 {
+		t.Errorf("%+v, asked %v", r, server.Asked())
+	}
+	for _, name := range []string{"bad.com", "old.com"} {
+		for range 2 { // by two processes
+			g := bureau(t, server, nil, func(cfg *RegistryConfig) { cfg.Memory = m })
+			if r := g.Ask(t.Context(), name, Patient); r.State != RegUnknown {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	}
+	if kept, _, err := m.Recall(t.Context(), "old.com", host, registryNow); err != nil || kept.State != Registered {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestControlOfTheSameRun holds that a control name found by another process of the same run is not asked for again, and
+// that one of an earlier run is.
+func TestControlOfTheSameRun(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		since time.Time
+		want  int // questions of the second process
+	}{{registryNow, 1}, {registryNow.Add(time.Second), 2}, {time.Time{}, 2}} {
+		m := NewRegistryMemory()
+		server := fixtures.NewRegistrar(records{"nic.com": {Status: []string{"active"}}})
+		ask := func(name string, since time.Time) Registration {
+			return bureau(t, server, nil, func(cfg *RegistryConfig) { cfg.Memory, cfg.Since = m, since }).Ask(t.Context(), name, Patient)
+		}
+		ask("one.com", registryNow)
+		before := len(server.Asked())
+		if r := ask("other.com", c.since); r.State != RegNone || len(server.Asked())-before != c.want {
+			t.Errorf("since %v: %+v, asked %v", c.since, r, server.Asked()[before:])
+		}
+	}
+}
