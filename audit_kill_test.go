@@ -43,7 +43,7 @@ func newAuditWorld(t *testing.T) *auditWorld {
 	w := &auditWorld{loopback: lo, dir: t.TempDir()}
 	known := map[string]fixtures.RegistryRecord{}
 	list := "domain,manager,owner\n"
-	long := strings.Repeat("x", 4000) // so that a list is more than a pipe holds
+	long := strings.Repeat("x", 4000)                               // so that a list is more than a pipe holds
 	for _, kind := range []string{"ours", "away", "back", "left"} { // the part of the registry's limits for clean names goes to the first
 		a := audited[kind]
 		for i := range a.n {

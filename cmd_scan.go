@@ -215,7 +215,8 @@ func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (sc
 		Resolver: resolver, Networks: networks, Controls: set.controls, Concurrency: concurrency,
 		Unowned: kind == "probe", DialAll: set.probeAll || kind == "explain",
 		Port: set.port, HTTPPort: set.httpPort, NoHTTP: !set.http, Policy: set.config.policy(),
-		Log: slog.New(slog.NewTextHandler(notes, nil)),
+		Traps: set.caa || kind == "audit" || kind == "explain",
+		Log:   slog.New(slog.NewTextHandler(notes, nil)),
 	}
 	if kind != "probe" && set.registration {
 		if p.Registry, err = set.registry(resolver, networks, asked); err != nil {

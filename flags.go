@@ -35,6 +35,7 @@ var (
 	delivering = append([]string{"audit"}, listing...)
 	dialling   = []string{"scan", "probe", "explain", "audit"}
 	listingTLS = []string{"scan", "probe"}
+	listingDNS = []string{"scan", "dns"}
 	owning     = []string{"scan", "dns", "explain", "audit"}
 	reading    = []string{"scan", "dns", "probe", "inventory", "audit"}
 	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff", "audit"}
@@ -51,6 +52,7 @@ var options = []option{
 	{"registration", "", text, "auto|off", "auto", owning, "ask registries by RDAP, else WHOIS: about names that are not clean, and where a store is named, slowly, about the others"},
 	{"rdap-url", "", text, "URL", "", owning, "ask this RDAP service for every suffix, in place of the built-in table; http:// for a server of your own"},
 	{"whois-server", "", text, "HOST[:PORT]", "", owning, "ask this WHOIS server where there is no RDAP, in place of the built-in table"},
+	{"caa", "", toggle, "", "", listingDNS, "ask CAA, HTTPS records and wildcards of names that lead to us (audit and explain always do): may our CA issue, do browsers come to us?"},
 	{"ca-file", "", list, "PEM", "", dialling, "trust the certificates in this file as well; repeatable"},
 	{"port", "", text, "PORT", "443", dialling, "TLS port"},
 	{"http-port", "", text, "PORT", "80", dialling, "port of plain HTTP"},

@@ -156,6 +156,9 @@ func startLoopback() (*loopback, error) {
 	n.Serve(at("127.40.0.1", lo.tls), fine, leaf("expired.example.test", -time.Hour), leaf("soon.example.test", 5*24*time.Hour))
 	n.Serve(at("127.40.0.2", lo.tls), fixtures.Site{Fault: fixtures.FaultSilent})
 	n.Zone("past.example", "@ A 93.184.9.9")
+	n.Zone("forbidden.test", "@ A 127.40.0.1\n@ CAA 0 issue \"pki.goog\"\nwww A 127.40.0.1")
+	n.Zone("wild.test", "@ A 127.40.0.1\n@ CAA 0 issuewild \";\"\n* A 127.40.0.1")
+	n.Zone("hint.test", "@ A 127.40.0.1\n@ HTTPS 1 . ipv4hint=93.184.9.9")
 	n.Zone("lapsed.example", "@ A 127.40.0.1")
 	n.ServeHTTP(at("127.40.0.1", lo.rdap), fixtures.NewRegistrar(map[string]fixtures.RegistryRecord{
 		"past.example":   {Status: []string{"auto renew period"}, Expires: now.AddDate(0, 0, -3)},

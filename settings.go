@@ -55,6 +55,7 @@ type settings struct {
 	rdapURL      string         // in place of the table; empty for it
 	whoisServer  string         // likewise
 	split        string         // "manager": a list for each; empty for one of all
+	caa          bool           // ask CAA, HTTPS records and wildcards
 	probe        bool           // an audit shakes hands as well
 	config       *configuration // what the file says beside the flags; nil where none was looked for
 }
@@ -92,7 +93,7 @@ func parse(given map[string]*setting) (settings, error) {
 	for name, to := range map[string]*bool{
 		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
-		"probe": &s.probe,
+		"probe": &s.probe, "caa": &s.caa,
 	} {
 		var err error
 		*to, err = get(name).on()

@@ -85,6 +85,8 @@ type Answer struct {
 
 	// Inquiry is what was asked beyond the resolver; nil for a clean name, which costs two queries. See [Resolver.Inquire].
 	Inquiry *Inquiry
+	// Traps is what may keep a CA or browsers away; nil where nobody asked for it. See [Resolver.InquireTraps].
+	Traps *Traps
 
 	Elapsed time.Duration
 }

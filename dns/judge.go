@@ -29,6 +29,9 @@ func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 	for _, sentence := range j.inquiry.evidence() {
 		said.sentence(sentence)
 	}
+	if o.Astray = j.astray(); a.Traps != nil && a.Traps.Wildcard != "" {
+		said.sentence("any name below " + a.Traps.Wildcard + " leads to the same place, so that this one does proves nothing")
+	}
 	half := half(a)
 	said.sentence(half)
 	j.weigh(&o, half, &said)
@@ -112,7 +115,7 @@ const (
 type judgement struct {
 	n                              *Networks
 	a                              *Answer
-	origin                         []netip.Addr
+	origin                         []netip.Addr    // ours for this name alone
 	inquiry                        *Inquiry        // an empty one where nothing was asked
 	known                          bool            // something says what is ours
 	counts                         [parties][2]int // of IPv4 and of IPv6

@@ -10,8 +10,9 @@ import (
 type message struct {
 	reply     Reply
 	qtype     uint16
-	chain     chain    // of a query for A or AAAA
-	targets   []string // of a query for NS or CNAME: the names that the records of the asked name point to
+	chain     chain     // of a query for A or AAAA
+	targets   []string  // of a query for NS or CNAME: the names that the records of the asked name point to
+	records   []mdns.RR // of a query for CAA or HTTPS: those at the end of the asked name's CNAMEs
 	truncated bool
 	negative  bool // an SOA stands in the authority section: the chain's end was looked at (RFC 2308 §2)
 }
@@ -24,9 +25,12 @@ func newMessage(q query, m *mdns.Msg) message {
 			out.negative = true
 		}
 	}
-	if q.qtype == mdns.TypeA || q.qtype == mdns.TypeAAAA {
+	switch q.qtype {
+	case mdns.TypeA, mdns.TypeAAAA:
 		out.chain = follow(q, m.Answer)
-	} else {
+	case mdns.TypeCAA, mdns.TypeHTTPS:
+		out.records = ended(q, m.Answer)
+	default:
 		out.targets = targets(m.Answer, q.name, q.qtype)
 	}
 	out.conclude(status(m.Rcode))
@@ -35,7 +39,7 @@ func newMessage(q query, m *mdns.Msg) message {
 
 // conclude sets the status, NODATA told apart from NOERROR, and whether the chain's end is open.
 func (m *message) conclude(s Status) {
-	if s == StatusNoError && len(m.chain.addrs) == 0 && len(m.targets) == 0 {
+	if s == StatusNoError && len(m.chain.addrs) == 0 && len(m.targets) == 0 && len(m.records) == 0 {
 		s = StatusNoData
 	}
 	m.reply.Status = s
@@ -142,6 +146,20 @@ func follow(q query, records []mdns.RR) chain {
 		}
 	}
 	return c
+}
+
+// ended returns the records of the asked type at the end of the asked name's CNAMEs.
+func ended(q query, records []mdns.RR) (out []mdns.RR) {
+	at := normal(q.name)
+	if names := follow(query{name: q.name}, records).names; len(names) > 0 {
+		at = names[len(names)-1]
+	}
+	for _, rr := range records {
+		if rr.Header().Rrtype == q.qtype && normal(rr.Header().Name) == at {
+			out = append(out, rr)
+		}
+	}
+	return out
 }
 
 func address(rr mdns.RR) (netip.Addr, bool) {

@@ -76,6 +76,9 @@ type Ownership struct {
 	Confidence Confidence
 	// Doubt says why the confidence is low, half sentences joined by "; "; empty where it is high.
 	Doubt string
+	// Astray tells where the HTTPS records lead that is not ours, while an address of the name is; empty where nowhere, or
+	// where they were not asked for.
+	Astray string
 	// Evidence tells what led here, a sentence each. Remote text in it is hostile until sanitised.
 	Evidence []string
 	// Tried holds every rule in the order it was tried, up to and including the one that matched, where somebody asked

@@ -72,6 +72,8 @@ type Resolver struct {
 	zones       remembered[zoneFacts]
 	delegations remembered[Delegation]
 	rewrites    remembered[rewriting]
+	caa         remembered[caaLevel]
+	wildcards   remembered[wildcardFacts]
 	direct      chan struct{} // a place for each open question to a name server
 	heard       atomic.Bool   // a name server answered once
 	silences    atomic.Int64  // questions to name servers that stayed without an answer

@@ -80,6 +80,9 @@ func newDNS(f *triage.Facts, d *dnsFacts) *dnsFacts {
 		d.Rcode = rcode(string(a.A.Status), string(a.AAAA.Status))
 		d.EDE = extendedErrs(f)
 		d.Registration = newRegistration(f)
+		if t := a.Traps; t != nil {
+			d.CAA = caa{State: string(t.State), At: cmp.Or(t.CAA.At, t.CAA.FailedAt)}
+		}
 		d.Addresses, d.CNAME, d.Nameservers = list(a.Addrs), list(a.CNAMEs), list(a.Nameservers)
 	}
 	return d

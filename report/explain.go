@@ -109,6 +109,20 @@ func explainDNS(p *page, f *triage.Facts) {
 	p.line(2, "registrable", a.Registrable)
 	p.line(2, "servers", some(a.Nameservers))
 	explainInquiry(p, f)
+	if t := a.Traps; t != nil {
+		p.line(2, "CAA", string(t.State)+": "+t.Why)
+		if b := &t.HTTPS; b.Status != "" {
+			text := string(b.Status)
+			if len(b.Hints) > 0 {
+				text += ", hints " + joined(b.Hints)
+			}
+			if len(b.Targets) > 0 {
+				text += ", leads to " + some(b.Targets) + " at " + joined(b.TargetAddrs)
+			}
+			p.line(2, "HTTPS", text)
+		}
+		p.line(2, "wildcard", t.Wildcard)
+	}
 }
 
 // explainInquiry writes what name servers and registry said, where they were asked.

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 
@@ -84,5 +85,34 @@ func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, f *triage.Facts) 
 	if a.Registrable != f.DNS.Registrable && r.registered(a, &o, &inventory.Domain{}) {
 		r.refresh(ctx, a)
 	}
+	if r.trapped(a, &o) {
+		o = r.trap(ctx, a, &f.Domain, origin)
+	}
 	return o
+}
+
+// trapped reports whether CAA, HTTPS records and wildcards are asked about: where the name leads to us or may, and for a
+// wildcard below which nothing need be.
+func (r *run) trapped(a *dns.Answer, o *dns.Ownership) bool {
+	if !r.Traps {
+		return false
+	}
+	switch o.Verdict {
+	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved, dns.Private:
+		return true
+	case dns.NameMissing, dns.NoAddress:
+		return a.Wildcard
+	case dns.Moved, dns.Free, dns.Expired, dns.OnHold, dns.NotDelegated, dns.Dangling, dns.Broken, dns.Invalid, dns.Unknown:
+	}
+	return false
+}
+
+// trap asks about them, and returns the verdict with what was found.
+func (r *run) trap(ctx context.Context, a *dns.Answer, d *inventory.Domain, origin []netip.Addr) dns.Ownership {
+	method := cmp.Or(d.Challenge, "http-01")
+	if a.Wildcard {
+		method = "dns-01" // no other challenge proves one (RFC 8555 §8.4)
+	}
+	r.Resolver.InquireTraps(ctx, a, dns.CAARequest{Issuer: r.Issuer, Method: method, Wildcard: a.Wildcard})
+	return r.Networks.Judge(a, origin...)
 }

@@ -50,7 +50,8 @@ func (r *run) finish(ctx context.Context, l *look, j *job) {
 // wonders reports whether a look's verdict leaves something to ask of name servers and registries.
 func (r *run) wonders(l *look, j *job) bool {
 	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner &&
-		(r.wondrous(&l.owner) && !expected(&l.owner, &j.domain) || r.registered(l.answer, &l.owner, &j.domain))
+		(r.wondrous(&l.owner) && !expected(&l.owner, &j.domain) || r.registered(l.answer, &l.owner, &j.domain) ||
+			r.trapped(l.answer, &l.owner))
 }
 
 // wonder asks name servers and registries about a name, and goes on with the verdict that follows.
@@ -62,6 +63,9 @@ func (r *run) wonder(ctx context.Context, l *look) {
 		}
 		if r.registered(l.answer, &l.owner, d) {
 			r.refresh(ctx, l.answer)
+		}
+		if r.trapped(l.answer, &l.owner) {
+			l.owner = r.trap(ctx, l.answer, d, originAddrs(d))
 		}
 		if r.Prober != nil {
 			l.targets, l.missing = r.aims(ctx, &l.facts)

@@ -38,6 +38,10 @@ type Pipeline struct {
 	RegistrationEvery time.Duration
 	// Past tells what earlier runs saw; nil is no history, so that no verdict which takes two looks is sure.
 	Past Past
+	// Traps asks what may keep a CA or browsers away from names that lead to us: CAA, HTTPS records, wildcards.
+	Traps bool
+	// Issuer is our CA's domain in CAA records. Empty is letsencrypt.org.
+	Issuer string
 	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
 	Prober *probe.Prober
 	// Policy judges; its zero value is the default.
@@ -184,6 +188,7 @@ func (p Pipeline) withDefaults() Pipeline {
 		usual = askedConcurrency
 	}
 	p.Concurrency = cmp.Or(max(p.Concurrency, 0), usual)
+	p.Issuer = cmp.Or(p.Issuer, "letsencrypt.org")
 	p.Port = cmp.Or(p.Port, 443)
 	p.HTTPPort = cmp.Or(p.HTTPPort, 80)
 	return p

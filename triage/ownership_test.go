@@ -68,6 +68,9 @@ func verdictRows() []row {
 			f.DNS.AAAA.Status = dns.StatusTimeout
 		}), []string{"inconclusive WARN P3 investigate"}},
 		{"private_address", ruled(dns.Private, ""), []string{"private_address WARN P3 fix_dns"}},
+		{"caa_forbids", trapped(dns.CAAForbids, "example.com"), []string{"caa_forbids WARN P3 fix_dns"}},
+		{"caa_unreachable", trapped(dns.CAAUnreachable, "com"), []string{"caa_unreachable WARN P3 fix_dns"}},
+		{"svcb_elsewhere", with(trapped(dns.CAAAllows, ""), func(f *Facts) { f.Owner.Astray = "somewhere" }), []string{"svcb_elsewhere WARN P3 fix_dns"}},
 		{"domain_expiring", registered(20*day, dns.Registered), []string{"domain_expiring WARN P3 call_customer"}},
 		{"domain_expiring/not yet", registered(30*day, dns.Registered), nil},
 		{"domain_expiring/over, which the verdict says", with(registered(-day, dns.RegExpired), func(f *Facts) {

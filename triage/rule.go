@@ -54,6 +54,9 @@ var rules = []rule{
 	{PrivateAddress, ofName, trial{raisePrivateAddress, whyPrivateAddress}},
 	{DomainExpiring, ofName, trial{raiseDomainExpiring, whyDomainExpiring}},
 	{Reregistered, ofName, trial{raiseReregistered, whyReregistered}},
+	{CAAForbids, ofName, trial{raiseCAAForbids, whyCAA}},
+	{CAAUnreachable, ofName, trial{raiseCAAUnreachable, whyCAA}},
+	{SVCBElsewhere, ofName, trial{raiseSVCBElsewhere, whySVCBElsewhere}},
 
 	{Down, ofAvailability, trial{raiseDown, whyDown}},
 	{DownPartly, ofAvailability, ofEnds(seeDownPartly)},

@@ -254,18 +254,23 @@ func (s *scene) renewalBlocked() bool {
 	if s.reregistered() != "" && !s.vouched() {
 		return true
 	}
-	if _, half := halfBroken(&s.hosts[0]); half || f.Owner.Verdict == dns.Mixed {
+	if _, half := halfBroken(&s.hosts[0]); half || f.Owner.Verdict == dns.Mixed || refused(f.DNS) {
 		return true
 	}
 	for i := range f.Names {
 		n := &f.Names[i]
 		h := hostOf(n)
 		astray := slices.Contains(orphaned, n.Owner.Verdict) && !absenceIsNormal(&h) && !agrees(f.Domain.Expect, &n.Owner)
-		if astray && slices.Contains(f.Domain.SANs, n.Name) {
+		if (astray || refused(&n.DNS)) && slices.Contains(f.Domain.SANs, n.Name) {
 			return true
 		}
 	}
 	return false
+}
+
+// refused reports whether CAA keeps our CA from issuing.
+func refused(a *dns.Answer) bool {
+	return a != nil && a.Traps != nil && (a.Traps.State == dns.CAAForbids || a.Traps.State == dns.CAAUnreachable)
 }
 
 // mend returns the action for a certificate at an endpoint: wish where we surely may, else a look by a human.
