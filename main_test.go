@@ -62,7 +62,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // earlier keeps the records of a file as those of a run that began some hours ago, words of theirs replaced. reason=WHY makes
-// the run one that is not to be trusted.
+// the run one that is not to be trusted, kind=KIND one of that kind.
 func earlier(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: earlier HOURS RECORDS STORE [OLD=NEW…]")
@@ -73,8 +73,13 @@ func earlier(ts *testscript.TestScript, neg bool, args []string) {
 	text := ts.ReadFile(args[1])
 	for _, a := range args[3:] {
 		from, to, _ := strings.Cut(a, "=")
-		if from == "reason" {
+		switch from {
+		case "reason":
 			run.Trusted, run.Reason = false, to
+			continue
+		case "kind":
+			run.Kind = to
+			continue
 		}
 		text = strings.ReplaceAll(text, from, to)
 	}

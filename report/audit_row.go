@@ -147,7 +147,7 @@ func (a *Audit) head() []string {
 		out = append([]string{"Degraded: " + a.Degraded}, out...)
 	}
 	switch why := a.Run.doubt(); {
-	case why != "":
+	case why != "" && a.Degraded == "":
 		out = append(out, "Not to be trusted: "+why+".")
 	case a.Before.ID == "":
 		out = append(out, "The first audit: nothing to compare it with.")
