@@ -94,25 +94,18 @@ func (a *audit) begin(ctx context.Context, all *inventory.Union) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := a.reuse(k); err != nil {
-			return err
-		}
+		a.reuse(k)
 	}
 	return nil
 }
 
-// reuse notes what a run that was cut knows of a name already. What it could not tell is looked at again.
-func (a *audit) reuse(k store.Kept) error {
+// reuse notes what a run that was cut knows of a name already. What it could not tell, or nobody can read, is looked at again.
+func (a *audit) reuse(k store.Kept) {
 	rec, err := report.DecodeRecord(k.Record)
-	if err != nil {
-		return fmt.Errorf("store %s: %s of the audit that was cut: %w", a.store, k.Name, err)
-	}
-	s := standingOf(&rec)
-	if s.Verdict == dns.Unknown || s.Verdict == dns.NotDelegated {
-		return nil
+	if v := dns.Verdict(k.Verdict); err != nil || v == dns.Unknown || v == dns.NotDelegated {
+		return
 	}
 	a.kept[rec.Name] = &rec
-	return nil
 }
 
 // compare reads the list of the last audit.

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"certscan/store"
 )
 
 // TestManagerFiles holds that each manager has a file of his own inside the folder, whatever his name is.
@@ -28,4 +33,61 @@ func TestManagerFiles(t *testing.T) {
 			t.Errorf("%q: %q", manager, file)
 		}
 	}
+}
+
+// TestSecondAudit holds that one audit at a time is at work on a store.
+func TestSecondAudit(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "c.db")
+	s, err := store.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := s.Exclusive(t.Context(), "audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(release(), s.Close()) })
+	status, text := auditRun(t, "audit", "a.test", "--control", "none", "--db", file)
+	if status != exitUnknown || !strings.Contains(text, "another audit is at work: wait for its end, or name another store with --db") {
+		t.Errorf("%d: %s", status, text)
+	}
+}
+
+// TestAuditFolder holds that lists that cannot be handed out leave the run unfinished, so that the next one tells the same.
+func TestAuditFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "c.db")
+	status, text := auditRun(t, "audit", "x..test", "--control", "none", "--db", file, "--split-by", "manager", "-o", filepath.Join(dir, "taken", "lists"))
+	if status != exitUnknown || !strings.Contains(text, "write output: ") || !strings.Contains(text, ": name another folder with --output") {
+		t.Errorf("%d: %s", status, text)
+	}
+	s, err := store.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for run, err := range s.Runs(t.Context()) {
+		if err != nil || !run.FinishedAt.IsZero() {
+			t.Errorf("%+v, %v", run, err)
+		}
+	}
+}
+
+// auditRun runs certscan in this process, and returns its status and what it said.
+func auditRun(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out, notes bytes.Buffer
+	env := func(name string) (string, bool) {
+		if name == "CERTSCAN_RESOLVER" {
+			return "127.0.0.1:1", true
+		}
+		return "", false
+	}
+	status := run(t.Context(), append([]string{"certscan"}, args...), streams{strings.NewReader(""), &out, &notes, env})
+	return status, notes.String()
 }

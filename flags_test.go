@@ -91,7 +91,7 @@ func TestBadSettings(t *testing.T) {
 		{"resolver", "dns.example", `--resolver "dns.example": want an address (no name: nothing could look it up), or address:port, such as 127.0.0.1 or [::1]:5353`},
 		{"port", "0", `--port "0": want a number from 1 to 65535`},
 		{"http", "maybe", `--http "maybe": want auto, off`},
-		{"format", "xml", `--format "xml": want table, json, jsonl, csv, markdown, nagios`},
+		{"format", "xml", `--format "xml": want table, json, jsonl, csv, xlsx, html, markdown, nagios`},
 		{"progress", "on", `--progress "on": want auto, always, never`},
 		{"severity", "BAD", `--severity "BAD": want URGENT, WARN or OK, several by comma`},
 		{"timeout", "5", `--timeout "5": want a unit: 5s for seconds, 5ms for milliseconds`},

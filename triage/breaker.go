@@ -260,7 +260,7 @@ func (b *Breaker) Degraded() string {
 	if more := len(whys) - maxQuoted; more > 0 {
 		text += fmt.Sprintf("; and %d groups more", more)
 	}
-	return text + "; those verdicts are frozen until a look at least six hours later sees the same"
+	return text + "; those verdicts are frozen until two resolvers of different operators, and a look at least six hours later, see the same"
 }
 
 // Frozen tells the names whose verdicts are not to be acted on, each with what it was before.

@@ -93,7 +93,7 @@ func TestDegradedSaysEachCauseOnce(t *testing.T) {
 		b.Add(turn)
 	}
 	want := "40 of 100 names (40%) turned bad at once: 40 broken, all of TLD ru and name servers ns.a; " +
-		"those verdicts are frozen until a look at least six hours later sees the same"
+		"those verdicts are frozen until two resolvers of different operators, and a look at least six hours later, see the same"
 	if got := b.Degraded(); got != want || len(b.Trips()) != 3 {
 		t.Errorf("%s, %d trips", got, len(b.Trips()))
 	}
