@@ -30,8 +30,11 @@ const (
 	FormatNagios   Format = "nagios"   // the output of a monitoring plug-in
 )
 
-// Formats lists the closed set.
-var Formats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatXLSX, FormatHTML, FormatMarkdown, FormatNagios}
+// Formats lists those in which [New] writes records.
+var Formats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatMarkdown, FormatNagios}
+
+// AuditFormats lists those in which [WriteAudit] writes an audit.
+var AuditFormats = []Format{FormatTable, FormatJSON, FormatJSONL, FormatCSV, FormatXLSX, FormatHTML, FormatMarkdown}
 
 // Streams reports whether each record is written as it completes; the other formats hold what they show until Close.
 func (f Format) Streams() bool { return f == FormatJSONL || f == FormatCSV }

@@ -147,12 +147,6 @@ func TestWriteErrors(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			w, err := New(closedPipe{}, f, Options{})
-			if f == FormatXLSX || f == FormatHTML {
-				if err == nil || !strings.Contains(err.Error(), "certscan audit has") {
-					t.Errorf("an audit's form: %v", err)
-				}
-				return
-			}
 			if err != nil {
 				t.Fatal(err)
 			}
