@@ -36,7 +36,6 @@ type audit struct {
 type lastEntry struct {
 	record   report.Record
 	standing triage.Standing
-	listed   bool // it has a row in this one
 	present  bool // it stands in the inventory, and was looked at
 }
 

@@ -11,10 +11,29 @@ import (
 
 // auditColumns are the columns of the list as CSV has them, and the headings of those that people are shown.
 var auditColumns = []Column{
-	{"manager", "Manager"}, {"owner", "Customer"}, {"domain", "Domain"}, {"name", ""}, {"section", "Section"}, {"change", "Change"},
-	{"verdict", ""}, {"reason", ""}, {"", "Verdict"}, {"confidence", "Confidence"}, {"since", "Since"}, {"before", "Before"},
-	{"action", ""}, {"proposed", "Proposed"}, {"registration", "Registration"}, {"registered", "Registered"}, {"registered_until", "Until"},
-	{"registry", "Registry"}, {"retry_at", "To be asked"}, {"evidence", "Evidence"}, {"codes", "Findings"}, {"source", "Source"}, {"checked_at", "Checked"},
+	{"manager", "Manager"},
+	{"owner", "Customer"},
+	{"domain", "Domain"},
+	{"name", ""},
+	{"section", "Section"},
+	{"change", "Change"},
+	{"verdict", ""},
+	{"reason", ""},
+	{"", "Verdict"},
+	{"confidence", "Confidence"},
+	{"since", "Since"},
+	{"before", "Before"},
+	{"action", ""},
+	{"proposed", "Proposed"},
+	{"registration", "Registration"},
+	{"registered", "Registered"},
+	{"registered_until", "Until"},
+	{"registry", "Registry"},
+	{"retry_at", "To be asked"},
+	{"evidence", "Evidence"},
+	{"codes", "Findings"},
+	{"source", "Source"},
+	{"checked_at", "Checked"},
 	{"signed_off", "Signed off"},
 }
 
