@@ -67,7 +67,9 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 			return
 		}
 		r.doubtSilence(ctx, x, a)
-	case Parked, Mixed, Proxied, Free, Expired, OnHold, NoAddress, Private, Invalid, Resolved:
+	case NoAddress:
+		r.doubtEmptiness(ctx, x, a)
+	case Parked, Mixed, Proxied, Free, Expired, OnHold, Private, Invalid, Resolved:
 	}
 }
 
@@ -158,6 +160,37 @@ func (r *Resolver) blame(ctx context.Context, x exchanger, a *Answer) {
 	i.Notes = append(i.Notes, t.words()...)
 	if i.Fault == ReasonNone {
 		i.note("a name server answers when it is asked directly, the resolver gets no answer")
+	}
+}
+
+// doubtEmptiness tells a name that has no address from one of which nothing is known: with the answer that there is no record
+// comes the SOA of the zone (RFC 2308 §2.2). Without it the resolver may have been referred in a circle, as by a server of
+// the parent zone to which the domain is delegated and that does not serve it.
+func (r *Resolver) doubtEmptiness(ctx context.Context, x exchanger, a *Answer) {
+	if len(a.CNAMEs) > 0 || a.A.Status != StatusNoData || a.AAAA.Status != StatusNoData {
+		return
+	}
+	if m := x.exchange(ctx, query{name: a.Asked, qtype: mdns.TypeA})[0]; m.reply.Status != StatusNoData || m.negative {
+		return
+	}
+	i := r.look(ctx, x, a, a.Registrable)
+	if i.Parent.State != Delegated {
+		return
+	}
+	const bare = "the resolver answers without records and without the SOA of the zone"
+	a.Nameservers = slices.Clone(i.Parent.Nameservers)
+	t := r.testify(ctx, x, i.Parent, a.Asked, allServers)
+	switch {
+	case t.split:
+		i.Odds = bare + ", and the name servers are at odds: " + strings.Join(t.words(), "; ")
+	case t.answer == nil && t.fault() != ReasonNone:
+		i.Fault = t.fault()
+		i.note(bare)
+		i.Notes = append(i.Notes, t.words()...)
+	case t.answer != nil && t.answer.told.status() != StatusNoData:
+		i.Overruled = bare + "; " + t.answer.why
+		r.overrule(ctx, x, a, t.answer)
+		a.Apex.Status = StatusNoError
 	}
 }
 

@@ -35,6 +35,7 @@ ns1.silent A 185.3.9.9
 refusing  NS ns1.refusing.ru.
 ns1.refusing A 185.3.8.1
 adrift    NS ns.nowhere.net.
+circular  NS a.dns.ripn.net.
 half      NS ns1.silent.ru.
 half      NS ns1.refusing.ru.
 glueless  NS ns1.elsewhere.net.
@@ -197,6 +198,16 @@ func TestDecisionTable(t *testing.T) {
 			byResolvers(servfail, "ours.ru")(n)
 			byServers("ours.ru", servfail, childA, childB)(n)
 		}, "broken/lame high", "SERVFAIL"},
+		{"22 referred in a circle, of which the resolver makes an answer without records", "circular.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "circular.ru"), "broken/lame high", "without authority"},
+		{"14 no address, the resolver leaves the SOA out", "mail.ours.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "mail.ours.ru"), "no_address high", ""},
+		{"20 the resolver leaves the addresses out", "ours.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "ours.ru"), "parked low", "without the SOA"},
+		{"24 the resolver leaves the records out, the name servers are at odds", "www.ours.ru", nil, func(n *fixtures.Internet) {
+			byResolvers(fixtures.DNSFault{Instead: true}, "www.ours.ru")(n)
+			byServers("www.ours.ru", fixtures.DNSFault{Denies: true}, childB)(n)
+		}, "unknown low", "name servers are at odds"},
 		{"22 the resolver is silent about it, and so are its servers", "silent.ru", nil, byResolvers(fixtures.DNSFault{Drop: true}, "silent.ru"), "broken/timeout high", "gave no answer"},
 		{"the resolver is silent about it, its servers are not", "ours.ru", nil, byResolvers(fixtures.DNSFault{Drop: true}, "ours.ru"), "unknown low", ""},
 		{"23 one server is good, the resolver fails", "ours.ru", nil, func(n *fixtures.Internet) {

@@ -45,6 +45,9 @@ func apex(s Status) func(*Answer) { return func(a *Answer) { a.Apex.Status = s }
 func cname(names ...string) func(*Answer) {
 	return func(a *Answer) { a.CNAMEs = names }
 }
+func nameservers(names ...string) func(*Answer) {
+	return func(a *Answer) { a.Nameservers = names }
+}
 func ede(code uint16) func(*Answer) { return func(a *Answer) { a.A.EDE = []EDE{{Code: code}} } }
 
 func TestJudge(t *testing.T) {
@@ -66,6 +69,7 @@ func TestJudge(t *testing.T) {
 		{"A elsewhere, AAAA ours", known, answer(foreign4 + " " + ours6), "mixed/ipv4_elsewhere high", "1 of 1 IPv6"},
 		{"A at a CDN, AAAA ours", known, answer(edge4 + " " + ours6), "mixed/origin_leak cloudflare high", ""},
 		{"split within a family", known, answer(ours4 + " " + foreign4), "mixed/split high", "1 of 2 IPv4"},
+		{"A ours, AAAA ours in part", known, answer(ours4 + " " + ours6 + " " + foreign6), "mixed/split high", "1 of 2 IPv6"},
 		{"ours beside a CDN", known, answer(ours4 + " " + edge4), "mixed/origin_leak cloudflare high", ""},
 		{"ours beside a special-purpose one", known, answer(ours4 + " 10.0.0.1"), "mixed/split high", "special-purpose"},
 		{"A ours, AAAA special-purpose", known, answer(ours4 + " ::1"), "mixed/split high", ""},
@@ -73,6 +77,8 @@ func TestJudge(t *testing.T) {
 		{"a CDN's CNAME", known, answer(foreign4, cname("d123.cloudfront.net")), "proxied/unverified cloudfront high", "d123.cloudfront.net is a name of cloudfront"},
 		{"a CDN beside foreign ones", known, answer(edge4 + " " + foreign4), "moved cloudflare low", "at one resolver alone"},
 		{"foreign", known, answer(foreign4 + " " + foreign6), "moved low", "is not ours"},
+		{"ours, with a CDN's name servers", known, answer(ours4, nameservers("amy.ns.cloudflare.com")), "parked high", ""},
+		{"foreign, with a CDN's name servers", known, answer(foreign4, nameservers("amy.ns.cloudflare.com")), "moved low", ""},
 		{"foreign beside special-purpose", known, answer(foreign4 + " 10.0.0.1"), "moved low", ""},
 		{"only special-purpose", known, answer("10.0.0.1 ::1"), "private high", "A 10.0.0.1 is a special-purpose address"},
 		{"ours though special-purpose", NewNetworks(mustPrefixes("127.0.0.0/8"), false), answer("127.0.0.1"), "parked high", ""},
@@ -284,6 +290,19 @@ func BenchmarkJudge(b *testing.B) {
 	for b.Loop() {
 		if n.Judge(&a).Verdict != Parked {
 			b.Fatal("verdict")
+		}
+	}
+}
+
+// TestDNSSECByEDE holds which extended errors tell that validation fails, and that no other one does.
+func TestDNSSECByEDE(t *testing.T) {
+	t.Parallel()
+	fails := []uint16{1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 25, 27}
+	for code := range uint16(len(edeNames) + 1) {
+		a := answer("", both(StatusServFail), ede(code))
+		o := testNetworks().Judge(&a)
+		if got := o.Reason == ReasonDNSSECBogus; got != slices.Contains(fails, code) {
+			t.Errorf("%s: %s/%s", EDE{Code: code}, o.Verdict, o.Reason)
 		}
 	}
 }

@@ -112,6 +112,29 @@ func TestLateReplyToAQueuedTransaction(t *testing.T) {
 	}
 }
 
+// TestLateDuplicate holds that a reply which comes once more ends no other query, not even one that has got the same ID
+// since, and is counted once.
+func TestLateDuplicate(t *testing.T) {
+	t.Parallel()
+	e, u, s, box := idleEngine(t)
+	first := asked(e, u, box, "a.test", 0)
+	wire := replyTo(t, e, first, 0, nil, "a.test. 60 IN A 93.184.1.1")
+	e.take(s, wire, time.Millisecond)
+	second := asked(e, u, box, "b.test", 2*time.Millisecond)
+	e.take(s, wire, 3*time.Millisecond)
+	binary.BigEndian.PutUint16(wire, e.flights.all[second.last].id)
+	e.take(s, wire, 4*time.Millisecond)
+	if first.stage != stageDone || second.stage != stageFlying || u.inflight != 1 {
+		t.Fatalf("stages %d and %d with %d in flight, want %d and %d with 1", first.stage, second.stage, u.inflight, stageDone, stageFlying)
+	}
+	wire = replyTo(t, e, second, 0, nil, "b.test. 60 IN A 93.184.1.2")
+	e.take(s, wire, 5*time.Millisecond)
+	e.take(s, wire, 6*time.Millisecond)
+	if addrs := second.out.chain.addrs; second.stage != stageDone || u.inflight != 0 || len(addrs) != 1 || addrs[0].String() != "93.184.1.2" {
+		t.Errorf("stage %d, %d in flight, addresses %v", second.stage, u.inflight, addrs)
+	}
+}
+
 // TestSlowAnswerIsNoLoss holds that a resolver which answers both attempts at once, the later one first, is not taken
 // for one that loses queries, nor one that leaves a question of two seconds ago; and that one is which never answers the
 // earlier.

@@ -310,11 +310,11 @@ func lameness(e EDE) Reason {
 	return ReasonLame
 }
 
-// dnssec tells a DNSSEC failure by its EDE (RFC 8914 §4.2, 4.3, 4.6-4.13), or by the answer that comes once
+// dnssec tells a DNSSEC failure by its EDE (RFC 8914 §4.2, 4.3, 4.6-4.13; 25 and 27 came later), or by the answer that comes once
 // validation is switched off; "" is none.
 func dnssec(j *judgement) string {
 	for _, e := range slices.Concat(j.a.A.EDE, j.a.AAAA.EDE) {
-		if e.Code == 1 || e.Code == 2 || (e.Code >= 5 && e.Code <= 12) || e.Code == 27 {
+		if e.Code == 1 || e.Code == 2 || (e.Code >= 5 && e.Code <= 12) || e.Code == 25 || e.Code == 27 {
 			return resolverSays(e)
 		}
 	}

@@ -162,3 +162,19 @@ func TestScheduleOfWhatIsExpected(t *testing.T) {
 		t.Errorf("asked %v", asked)
 	}
 }
+
+// TestInvalidIsNotAskedFor holds that what cannot be a domain name sends nothing to anybody.
+func TestInvalidIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pipeline.Controls = nil
+	got, _ := scanAll(t, w.pipeline, domains("localhost", "203.0.113.7", "co.uk", "a..example.test", "-a.example.test", "exa$mple.test"))
+	for name, r := range got {
+		if b := brief(r); b != "invalid WARN [invalid_name] []" {
+			t.Errorf("%s: %s", name, b)
+		}
+	}
+	if q := w.net.Queries(); len(q) > 0 {
+		t.Errorf("queries %v", q)
+	}
+}
