@@ -230,8 +230,8 @@ func whoisCases() []realmCase {
 // registryTrouble is a registry that has no answer to rely on, whatever it is asked.
 type registryTrouble struct {
 	name  string
-	known map[string]fixtures.RegistryRecord
-	whois bool // by WHOIS, else by RDAP
+	known map[string]fixtures.RegistryRecord // nil: the server takes the question and never answers
+	whois bool                               // by WHOIS, else by RDAP
 	says  string
 }
 
@@ -257,7 +257,9 @@ func registryTroubles() []registryTrouble {
 		{name: "another domain", known: all(fixtures.RegistryRecord{Raw: `{"objectClassName":"domain","ldhName":"other.com"}`}), says: "another domain"},
 		{name: "a redirect elsewhere", known: code(302, "", "Location", "http://127.0.0.1:1/domain/x"), says: "another host"},
 		{name: "WHOIS limit", whois: true, known: all(fixtures.RegistryRecord{Raw: "% You have exceeded allowed connection rate\r\n"}), says: "too often"},
-		{name: "WHOIS silent", whois: true, known: all(fixtures.RegistryRecord{Raw: "\r\n"}), says: "not understood"},
+		{name: "silence", says: "gives no answer"},
+		{name: "WHOIS silence", whois: true, says: "gives no answer"},
+		{name: "WHOIS without a word", whois: true, known: all(fixtures.RegistryRecord{Raw: "\r\n"}), says: "not understood"},
 		{name: "WHOIS of another domain", whois: true, known: all(fixtures.RegistryRecord{Raw: "domain: OTHER.COM\r\nstate: REGISTERED\r\n"}), says: "another domain"},
 		{name: "WHOIS without the control name", whois: true, known: map[string]fixtures.RegistryRecord{}, says: "control name"},
 	}

@@ -37,8 +37,9 @@ var realmHosts = map[string]string{
 	"REGISTRY":  "20", // RDAP and WHOIS
 	"RESOLVER1": "53", // unbound, validates
 	"RESOLVER2": "54", // unbound, validates
-	"MORTAL1":   "56", // unbound that a test ends
+	"MORTAL1":   "56", // unbounds that a test kills, and one that it suspends
 	"MORTAL2":   "57",
+	"MORTAL3":   "58",
 	"WEB":       "80", // nobody listens
 	"CLAIM":     "254",
 }
@@ -361,19 +362,36 @@ type office struct {
 	rdap, whois string // flags
 }
 
-// open starts the servers of a registry that knows the given domains.
+// open starts the servers of a registry that knows the given domains; nil is one that never answers.
 func (r *realm) open(t *testing.T, known map[string]fixtures.RegistryRecord) office {
 	t.Helper()
-	n, at := fixtures.New(t), r.vars["REGISTRY"]
-	if err := n.Bind(at, at); err != nil {
+	o := office{Registrar: fixtures.NewRegistrar(known)}
+	var rdap, whois string
+	if n, at := fixtures.New(t), r.vars["REGISTRY"]; known == nil {
+		rdap = r.silence(t)
+		whois = rdap
+	} else {
+		if err := n.Bind(at, at); err != nil {
+			t.Fatal(err)
+		}
+		n.ServeHTTP(at+":80", o)
+		n.Whois(at, o.Registrar)
+		rdap = n.RealAddr(netip.MustParseAddrPort(at + ":80")).String()
+		whois = n.RealAddr(netip.MustParseAddrPort(at + ":43")).String()
+	}
+	o.rdap, o.whois = "--rdap-url=http://"+rdap+"/", "--whois-server="+whois
+	return o
+}
+
+// silence listens for connections, and says nothing on any.
+func (r *realm) silence(t *testing.T) (address string) {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", r.vars["REGISTRY"]+":0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	o := office{Registrar: fixtures.NewRegistrar(known)}
-	n.ServeHTTP(at+":80", o)
-	n.Whois(at, o.Registrar)
-	o.rdap = "--rdap-url=http://" + n.RealAddr(netip.MustParseAddrPort(at+":80")).String() + "/"
-	o.whois = "--whois-server=" + n.RealAddr(netip.MustParseAddrPort(at+":43")).String()
-	return o
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln.Addr().String()
 }
 
 // command prepares certscan with what all cases need, and without the environment of the tester.
@@ -389,24 +407,47 @@ func (r *realm) command(t *testing.T, resolvers []string, arguments ...string) *
 	return cmd
 }
 
-// silenced waits until nobody listens on an address.
-func silenced(t *testing.T, address string) {
+// kill ends a server that the test started, and waits until nobody listens there.
+func kill(t *testing.T, server *exec.Cmd, address string) {
+	t.Helper()
+	if err := server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, address+" goes on listening", func() bool {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+}
+
+// suspend makes a server that the test started silent, and waits until it is.
+func suspend(t *testing.T, server *exec.Cmd, _ string) {
+	t.Helper()
+	if err := server.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill() }) // it heeds nothing else
+	stat := fmt.Sprintf("/proc/%d/stat", server.Process.Pid)
+	eventually(t, server.Path+" goes on running", func() bool {
+		text, err := os.ReadFile(stat)
+		_, state, _ := strings.Cut(string(text), ") ")
+		return err == nil && strings.HasPrefix(state, "T")
+	})
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, otherwise string, so func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), serverWait)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return
-		}
-		if err == nil {
-			_ = c.Close()
-		}
+	for !so() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s goes on listening: %v", address, err)
+			t.Fatal(otherwise)
 		case <-tick.C:
 		}
 	}

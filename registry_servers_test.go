@@ -35,7 +35,8 @@ func TestRegistryServers(t *testing.T) {
 		}
 	})
 	t.Run("rewriting resolver", func(t *testing.T) { t.Parallel(); r.testRewriter(t) })
-	t.Run("resolver stopped", func(t *testing.T) { t.Parallel(); r.testStopped(t, unbound) })
+	t.Run("resolvers killed", func(t *testing.T) { t.Parallel(); r.testGone(t, unbound, []string{"MORTAL1", "MORTAL2"}, kill) })
+	t.Run("resolver suspended", func(t *testing.T) { t.Parallel(); r.testGone(t, unbound, []string{"MORTAL3"}, suspend) })
 }
 
 var bothResolvers = []string{"RESOLVER1", "RESOLVER2"}
@@ -143,30 +144,33 @@ func (r *realm) testRewriter(t *testing.T) {
 	r.hold(t, cases, r.records(t, r.command(t, []string{"REWRITER"}, "dns", o.rdap, "--timeout=2s"), cases, exitWarn))
 }
 
-// testStopped ends the resolvers one after the other while a run goes on: what is asked with one left comes out right,
+// testGone takes the resolvers away one after the other while a run goes on: what is asked with one left comes out right,
 // what is asked with none is unknown, also where the parent zone and the registry were heard before.
-func (r *realm) testStopped(t *testing.T, unbound string) {
+func (r *realm) testGone(t *testing.T, unbound string, hosts []string, take func(t *testing.T, server *exec.Cmd, address string)) {
 	t.Helper()
-	first, second := r.startResolver(t, unbound, "MORTAL1"), r.startResolver(t, unbound, "MORTAL2")
-	o := r.open(t, realmRegistry())
-	cmd := r.command(t, []string{"MORTAL1", "MORTAL2"}, "dns", o.rdap, "--timeout=1s", "--file=-", "--format=jsonl")
-	s := newSession(t, cmd)
-	names := []string{"good.com", "free.com", "hold.com", "lapsed.com", "moved.com", "refused.com", "gone.good.com", "taken.com"}
+	var servers []*exec.Cmd
+	for _, host := range hosts {
+		servers = append(servers, r.startResolver(t, unbound, host))
+	}
 	want := map[string]string{}
 	for _, c := range realmCases() {
 		want[c.name] = c.verdict
 	}
-	s.ask(names...)
-	holdVerdicts(t, s.await(len(names)), want)
-
-	stop(t, first, r.at("MORTAL1"))
-	names = []string{"half.com", "www.free.com", "overdue.com", "parking.com", "nodata.com", "www.dangling.com"}
-	s.ask(names...)
-	holdVerdicts(t, s.await(len(names)), want)
-
-	stop(t, second, r.at("MORTAL2"))
+	o := r.open(t, realmRegistry())
+	s := newSession(t, r.command(t, hosts, "dns", o.rdap, "--timeout=1s", "--file=-", "--format=jsonl"))
+	seen := []string{"good.com", "free.com", "hold.com", "lapsed.com", "moved.com", "refused.com", "gone.good.com", "taken.com"}
+	more := []string{"half.com", "www.free.com", "overdue.com", "parking.com", "nodata.com", "www.dangling.com"}
+	s.ask(seen...)
+	holdVerdicts(t, s.await(len(seen)), want)
+	for i, host := range hosts {
+		take(t, servers[i], r.at(host))
+		if i < len(hosts)-1 {
+			s.ask(more...)
+			holdVerdicts(t, s.await(len(more)), want)
+		}
+	}
 	asked := 0
-	for _, domain := range []string{"good.com", "free.com", "hold.com", "lapsed.com", "moved.com", "refused.com", "taken.com", "deleting.com", "failing.com", "never.com"} {
+	for _, domain := range append(seen, "deleting.com", "failing.com", "never.com") {
 		s.ask("a."+domain, "b."+domain)
 		asked += 2
 	}
@@ -191,15 +195,6 @@ func holdVerdicts(t *testing.T, records []*report.Record, want map[string]string
 
 func verdictOf(rec *report.Record) string {
 	return strings.TrimSuffix(rec.DNS.Verdict+"/"+rec.DNS.Reason, "/")
-}
-
-// stop ends a server that the test started, and waits until it is gone.
-func stop(t *testing.T, server *exec.Cmd, address string) {
-	t.Helper()
-	if err := server.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	silenced(t, address)
 }
 
 // session is a run whose list is written while its records are read.

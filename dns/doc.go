@@ -32,7 +32,8 @@
 //   - Name servers are asked directly, without recursion, and only at addresses that [Config.Allow] lets in.
 //   - That a domain is not in its parent zone takes two servers of that zone that say NXDOMAIN with authority and with the
 //     SOA of the zone; whatever else they say, or do not, is no proof. Servers that contradict each other end in [Unknown].
-//   - A resolver that says NXDOMAIN of what is there, or makes up addresses for what is not, is overruled, aloud.
+//   - A resolver that says NXDOMAIN of what is there, or makes up addresses for what is not, is overruled, aloud. An answer
+//     without records and without the SOA of the zone counts as none where no name server gives one with authority.
 //   - A registry's "not found" counts only where the same server finds a control name of the same suffix in the same
 //     process. What its limits did not allow is [RegUnchecked], what it did not make clear is [RegUnknown]; neither makes
 //     a domain [Free], which takes the parent zone and the registry.
