@@ -37,9 +37,10 @@ var realmHosts = map[string]string{
 	"REGISTRY":  "20", // RDAP and WHOIS
 	"RESOLVER1": "53", // unbound, validates
 	"RESOLVER2": "54", // unbound, validates
-	"MORTAL1":   "56", // unbounds that a test kills, and one that it suspends
+	"MORTAL1":   "56", // unbounds that tests kill, suspend, and cut off
 	"MORTAL2":   "57",
 	"MORTAL3":   "58",
+	"MORTAL4":   "59",
 	"WEB":       "80", // nobody listens
 	"CLAIM":     "254",
 }
@@ -434,6 +435,26 @@ func suspend(t *testing.T, server *exec.Cmd, _ string) {
 		text, err := os.ReadFile(stat)
 		_, state, _ := strings.Cut(string(text), ") ")
 		return err == nil && strings.HasPrefix(state, "T")
+	})
+}
+
+// cutOff makes an unbound that the test started fail for every name, as one that has lost its own way.
+func cutOff(t *testing.T, server *exec.Cmd, address string) {
+	t.Helper()
+	conf := server.Args[len(server.Args)-1]
+	text, err := os.ReadFile(conf)
+	if err == nil {
+		err = os.WriteFile(conf, append(text, "server:\n\tdo-not-query-address: 127.0.0.0/8\n"...), 0o600)
+	}
+	if err = errors.Join(err, server.Process.Signal(syscall.SIGHUP)); err != nil {
+		t.Fatal(err)
+	}
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	eventually(t, server.Path+" goes on answering", func() bool {
+		_, err := resolver.LookupHost(t.Context(), "good.com.")
+		return err != nil
 	})
 }
 

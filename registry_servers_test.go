@@ -36,6 +36,7 @@ func TestRegistryServers(t *testing.T) {
 	})
 	t.Run("rewriting resolver", func(t *testing.T) { t.Parallel(); r.testRewriter(t) })
 	t.Run("resolvers killed", func(t *testing.T) { t.Parallel(); r.testGone(t, unbound, []string{"MORTAL1", "MORTAL2"}, kill) })
+	t.Run("resolver cut off", func(t *testing.T) { t.Parallel(); r.testGone(t, unbound, []string{"MORTAL4"}, cutOff) })
 	t.Run("resolver suspended", func(t *testing.T) { t.Parallel(); r.testGone(t, unbound, []string{"MORTAL3"}, suspend) })
 }
 

@@ -34,6 +34,7 @@
 //     SOA of the zone; whatever else they say, or do not, is no proof. Servers that contradict each other end in [Unknown].
 //   - A resolver that says NXDOMAIN of what is there, or makes up addresses for what is not, is overruled, aloud. An answer
 //     without records and without the SOA of the zone counts as none where no name server gives one with authority.
+//   - A resolver that fails for every name makes none [Broken]: that takes one which finds another name of the zone above.
 //   - A registry's "not found" counts only where the same server finds a control name of the same suffix in the same
 //     process. What its limits did not allow is [RegUnchecked], what it did not make clear is [RegUnknown]; neither makes
 //     a domain [Free], which takes the parent zone and the registry.

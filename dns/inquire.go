@@ -58,8 +58,8 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 	case Dangling:
 		r.look(ctx, x, a, domain)
 	case Broken:
-		if o.Reason != ReasonLoop && o.Reason != ReasonDNSSECBogus {
-			r.blame(ctx, x, a)
+		if o.Reason != ReasonLoop {
+			r.doubtFailure(ctx, x, a, o.Reason)
 		}
 	case Unknown:
 		if a.absent() {
@@ -200,17 +200,39 @@ func (r *Resolver) doubtSilence(ctx context.Context, x exchanger, a *Answer) {
 	if a.A.Status != StatusTimeout || a.AAAA.Status != StatusTimeout {
 		return
 	}
-	_, above, _ := strings.Cut(a.Registrable, ".")
-	alive := func() bool {
-		return x.exchange(ctx, query{name: above, qtype: mdns.TypeNS})[0].reply.Status.OK()
-	}
-	if !alive() {
+	if !r.reaches(ctx, x, a) {
 		return
 	}
 	r.blame(ctx, x, a)
-	if a.Inquiry.Fault != ReasonNone && !alive() { // it may have gone while we asked, and so may the network
+	if a.Inquiry.Fault != ReasonNone && !r.reaches(ctx, x, a) { // it may have gone while we asked, and so may the network
 		a.Inquiry.Fault = ReasonNone
 	}
+}
+
+// doubtFailure tells a name for which the resolver cannot get an answer from a resolver that gets none for any name, since it
+// has lost its own way, or validates nothing any more: its clock may be wrong, or its anchor old, or the zone above bogus.
+func (r *Resolver) doubtFailure(ctx context.Context, x exchanger, a *Answer, reason Reason) {
+	if r.reaches(ctx, x, a) {
+		if reason == ReasonDNSSECBogus {
+			return
+		}
+		if r.blame(ctx, x, a); a.Inquiry.Fault == ReasonNone || r.reaches(ctx, x, a) {
+			return
+		}
+	}
+	if a.Inquiry == nil {
+		a.Inquiry = &Inquiry{}
+	}
+	a.Inquiry.Fault = ReasonNone
+	if ctx.Err() == nil {
+		a.Inquiry.Odds = "the resolver gets no answer for another name of that zone either, so that this says nothing of the name"
+	}
+}
+
+// reaches reports whether the resolver gets an answer for another name of the zone above, which it cannot have kept.
+func (r *Resolver) reaches(ctx context.Context, x exchanger, a *Answer) bool {
+	_, above, _ := strings.Cut(a.Registrable, ".")
+	return x.exchange(ctx, query{name: randomLabel() + "." + above, qtype: mdns.TypeA})[0].reply.Status.OK()
 }
 
 // rewriting is what a resolver answers for names that cannot exist.

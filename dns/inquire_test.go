@@ -337,3 +337,26 @@ func TestCutInquiry(t *testing.T) {
 		t.Errorf("got %s, registry asked %v", o.Verdict, h.server.Asked())
 	}
 }
+
+// TestResolverCutOffInMidRun holds that a resolver which fails for every name makes none broken: it has lost its own way, or
+// validates nothing any more.
+func TestResolverCutOffInMidRun(t *testing.T) {
+	t.Parallel()
+	for row, f := range map[string]fixtures.DNSFault{
+		"SERVFAIL":        {RCode: mdns.RcodeServerFailure},
+		"nobody reached":  {RCode: mdns.RcodeServerFailure, EDE: &fixtures.EDE{Code: 22}},
+		"nothing is safe": {RCode: mdns.RcodeServerFailure, UnlessCD: true, EDE: &fixtures.EDE{Code: 7}},
+	} {
+		h := newHierarchy(t, records{})
+		h.verdict(t, Question{Name: "gone.ru"})
+		h.Fault("*", f)
+		for _, name := range []string{"gone2.ru", "silent.ru", "ours.ru", "glueless.ru", "adrift.ru", "host.net"} {
+			t.Run(row+" "+name, func(t *testing.T) {
+				t.Parallel()
+				if got, _ := h.verdict(t, Question{Name: name}); !strings.HasPrefix(got, "unknown low") {
+					t.Error(got)
+				}
+			})
+		}
+	}
+}
