@@ -89,6 +89,7 @@ func TestJudge(t *testing.T) {
 		{"no address", known, answer(""), "no_address high", "A NODATA, AAAA NODATA"},
 		{"no address at the end of a chain", known, answer("", cname("x.other.test")), "no_address high", ""},
 		{"NODATA and a failure", known, answer("", func(a *Answer) { a.AAAA.Status = StatusServFail }), "no_address low", "rests on A alone"},
+		{"NODATA for A, AAAA ours", known, answer(ours6), "parked high", "AAAA 2001:db8:7::7 is in"},
 		{"NXDOMAIN for A, data for AAAA", known, answer(ours6, func(a *Answer) { a.A.Status = StatusNXDomain }), "parked low", "RFC 8020"},
 		{"missing host", known, answer("", both(StatusNXDomain), apex(StatusNoError)), "name_missing high", "example.test does"},
 		{"missing domain", known, answer("", both(StatusNXDomain), apex(StatusNXDomain)), "not_delegated high", "not called free"},
