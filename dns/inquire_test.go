@@ -198,12 +198,18 @@ func TestDecisionTable(t *testing.T) {
 			byResolvers(servfail, "ours.ru")(n)
 			byServers("ours.ru", servfail, childA, childB)(n)
 		}, "broken/lame high", "SERVFAIL"},
-		{"22 referred in a circle, of which the resolver makes an answer without records", "circular.ru", nil,
-			byResolvers(fixtures.DNSFault{Instead: true}, "circular.ru"), "broken/lame high", "without authority"},
-		{"14 no address, the resolver leaves the SOA out", "mail.ours.ru", nil,
-			byResolvers(fixtures.DNSFault{Instead: true}, "mail.ours.ru"), "no_address high", ""},
-		{"20 the resolver leaves the addresses out", "ours.ru", nil,
-			byResolvers(fixtures.DNSFault{Instead: true}, "ours.ru"), "parked low", "without the SOA"},
+		{
+			"22 referred in a circle, of which the resolver makes an answer without records", "circular.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "circular.ru"), "broken/lame high", "without authority",
+		},
+		{
+			"14 no address, the resolver leaves the SOA out", "mail.ours.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "mail.ours.ru"), "no_address high", "",
+		},
+		{
+			"20 the resolver leaves the addresses out", "ours.ru", nil,
+			byResolvers(fixtures.DNSFault{Instead: true}, "ours.ru"), "parked low", "without the SOA",
+		},
 		{"24 the resolver leaves the records out, the name servers are at odds", "www.ours.ru", nil, func(n *fixtures.Internet) {
 			byResolvers(fixtures.DNSFault{Instead: true}, "www.ours.ru")(n)
 			byServers("www.ours.ru", fixtures.DNSFault{Denies: true}, childB)(n)

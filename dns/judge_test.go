@@ -45,6 +45,7 @@ func apex(s Status) func(*Answer) { return func(a *Answer) { a.Apex.Status = s }
 func cname(names ...string) func(*Answer) {
 	return func(a *Answer) { a.CNAMEs = names }
 }
+
 func nameservers(names ...string) func(*Answer) {
 	return func(a *Answer) { a.Nameservers = names }
 }
