@@ -29,6 +29,7 @@ var verdictSituations = []situation{
 		"scan/scan_test.go TestNoTrustWithoutControl", "registry_servers_test.go TestRegistryServers: resolvers killed",
 		"registry_servers_test.go TestRegistryServers: resolver suspended", "registry_servers_test.go TestRegistryServers: resolver cut off",
 	}},
+	{"2 many names of one suffix turn at once", []string{"triage/breaker_test.go TestBreaker: 2 an incident of one TLD"}},
 	{"3 all addresses ours", []string{"dns/judge_test.go TestJudge: parked", "dns/judge_test.go TestJudge: ours, with a CDN's name servers"}},
 	{"4 A ours, no AAAA is", []string{"dns/judge_test.go TestJudge: A ours, AAAA elsewhere"}},
 	{"5 a family ours in part", []string{
@@ -43,7 +44,15 @@ var verdictSituations = []situation{
 		"dns/judge_test.go TestJudge: foreign, with a CDN's name servers",
 	}},
 	{"9 special-purpose addresses alone", []string{"dns/judge_test.go TestJudge: only special-purpose"}},
-	{"10 elsewhere, and the registration is over", []string{"dns/inquire_test.go TestDecisionTable: 10 foreign address, past its date"}},
+	{"10 elsewhere, and the registration is over", []string{
+		"dns/inquire_test.go TestDecisionTable: 10 foreign address, past its date",
+		"dns/second_test.go TestSecondResolver: 10 expired elsewhere, at both",
+		"dns/second_test.go TestParkingPage: 10 and its registration is over",
+	}},
+	{"11 elsewhere, at a parking service", []string{
+		"dns/second_test.go TestParkingPage: 11 name servers of a parking service",
+		"dns/second_test.go TestParkingPage: 11 an address of a parking page",
+	}},
 	{"12 elsewhere", []string{
 		"dns/judge_test.go TestJudge: foreign", "dns/inquire_test.go TestDecisionTable: 12 foreign address, registered",
 	}},
@@ -99,6 +108,11 @@ var verdictSituations = []situation{
 		"dns/inquire_test.go TestDecisionTable: 24 the name servers are at odds",
 		"dns/inquire_test.go TestDecisionTable: 24 the parent's servers are at odds",
 		"dns/inquire_test.go TestDecisionTable: 24 the resolvers are at odds, the parent is silent",
+		"dns/second_test.go TestSecondResolver: 24 moved, and missing at another",
+		"dns/second_test.go TestSecondResolver: 24 moved, and ours at another",
+		"dns/second_test.go TestSecondResolver: 24 free, and ours at another",
+		"dns/second_test.go TestSecondResolver: 24 one resolver fails, another answers",
+		"registry_servers_cases_test.go troubledCases: www.disagree.com",
 		"dns/inquire_test.go TestDecisionTable: 24 the resolver leaves the records out, the name servers are at odds",
 	}},
 }
@@ -152,6 +166,10 @@ var risks = []situation{
 	}},
 	{"a resolver that makes addresses up", []string{
 		"dns/inquire_test.go TestRewritingResolver", "registry_servers_test.go TestRegistryServers: rewriting resolver",
+	}},
+	{"a third of one suffix or of one set of name servers turns bad at once", []string{
+		"triage/breaker_test.go TestBreaker: 2 an incident of one TLD", "triage/breaker_test.go TestBreaker: one set of name servers",
+		"triage/breaker_test.go TestBreaker: 30% of one TLD is not more than 30%", "triage/breaker_test.go TestBreaker: 21% of all names",
 	}},
 	{"the banner of a WHOIS limit", []string{
 		"dns/registry_test.go TestWhoisStates: the limit's banner", "dns/registry_test.go TestWhoisStates: a ban",
