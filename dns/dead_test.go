@@ -48,3 +48,24 @@ func TestDeadServerHoldsNobodyUp(t *testing.T) {
 		})
 	}
 }
+
+// TestAllServersDead holds that where no server answers anybody, an attempt at one of them counts: a name takes no longer than
+// with one server.
+func TestAllServersDead(t *testing.T) {
+	t.Parallel()
+	in := fixtures.New(t)
+	in.Zone("example.test", zone)
+	r, err := New(Config{
+		Servers: []netip.AddrPort{in.Resolver("193.0.0.53"), in.Resolver("193.0.1.53")}, Dial: in.Dial, Timeout: 500 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		ask(t, r, "example.test")
+	}
+	in.Fault("*", fixtures.DNSFault{Drop: true})
+	if a := ask(t, r, "v6.example.test"); a.A.Status != StatusTimeout || a.A.Attempts > 5 {
+		t.Errorf("%s after %d attempts", words(a), a.A.Attempts)
+	}
+}

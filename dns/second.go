@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	mdns "github.com/miekg/dns"
 )
 
 // SecondState says whether a resolver of another operator was heard about a name.
@@ -152,18 +150,12 @@ func (r *Resolver) askSecond(ctx context.Context, x exchanger, a *Answer, broken
 		s.Why = "hides the name by its own policy"
 	case b.Loop, len(b.Addrs) > 0, b.A.Status.OK(), b.AAAA.Status.OK(), b.A.Status == StatusServFail, b.AAAA.Status == StatusServFail:
 		s.State = SecondAnswered
-	case broken && b.A.Status == StatusTimeout && b.AAAA.Status == StatusTimeout && r.answersOthers(ctx, x, a):
+	case broken && b.A.Status == StatusTimeout && b.AAAA.Status == StatusTimeout && r.reaches(ctx, x, a):
 		s.State = SecondAnswered
 	default:
 		s.Why = "gave no answer (" + b.A.words() + ")"
 	}
 	return s
-}
-
-// answersOthers reports whether a resolver that is silent about a name says something of the zone above it.
-func (r *Resolver) answersOthers(ctx context.Context, x exchanger, a *Answer) bool {
-	_, above, _ := strings.Cut(a.Registrable, ".")
-	return x.exchange(ctx, query{name: above, qtype: mdns.TypeNS})[0].reply.Status.OK()
 }
 
 // hides reports whether a resolver says that it hides a name by its own policy (RFC 8914 §4.16-4.19), or makes its answer

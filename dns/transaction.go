@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // stage is where a transaction stands.
@@ -249,7 +250,7 @@ func (e *engine) expire(q *transaction, u *upstream, sent, now instant) {
 		}
 		u.sendCanary(now)
 	}
-	if u.dead && q.only == nil && len(e.servers) > 1 && q.extra < extraMax {
+	if u.dead && q.only == nil && q.extra < extraMax && e.lives() {
 		q.extra++
 		q.tries--
 	} else if u.lastLoss > sent && q.extra < extraMax && now < q.began+e.cfg.Timeout*19/10 {
@@ -275,6 +276,11 @@ func (e *engine) linger(q *transaction, u *upstream, now instant) {
 	q.stage = stageLinger
 	u.sendCanary(now)
 	e.wheel.arm(q, now+u.wait(0, false, e.cfg.Timeout))
+}
+
+// lives reports whether a server is there that was not found dead: where all are, an attempt at one is as good as at another.
+func (e *engine) lives() bool {
+	return slices.ContainsFunc(e.servers, func(u *upstream) bool { return !u.dead })
 }
 
 // retry queues a transaction for the server whose turn it is, or ends it where all attempts are made.
