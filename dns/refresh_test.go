@@ -490,3 +490,36 @@ func TestControlOfTheSameRun(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMovedNameHasItsTurn holds that names which point elsewhere, more than a WHOIS server may be asked for in a run,
+// are all asked for over several runs: what is known of one leaves its place to others.
+func TestEveryMovedNameHasItsTurn(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	known := records{"near.ru": {Status: []string{"REGISTERED"}, Expires: registryNow.Add(20 * day)}}
+	names := []string{"near.ru"}
+	for i := range 9 {
+		name := fmt.Sprintf("moved%d.ru", i)
+		known[name] = fixtures.RegistryRecord{Status: []string{"REGISTERED"}, Expires: registryNow.Add(300 * day)}
+		names = append(names, name)
+	}
+	server := fixtures.NewRegistrar(known)
+	l := later{t: t, memory: NewRegistryMemory(), whois: server}
+	for week, want := range []int{4, 8, 12, 13} { // the last is near.ru alone
+		l.now = registryNow.Add(time.Duration(week) * 5 * day)
+		g := l.process(func(cfg *RegistryConfig) { cfg.WhoisRate = 4 })
+		told := 0
+		for _, name := range names {
+			a := &Answer{Name: name, Registrable: name}
+			g.Inform(t.Context(), a, &Ownership{Verdict: Moved})
+			if r := a.Inquiry.Registration; r.State == Registered {
+				told++
+			} else if r.State != RegUnchecked || r.Retry.IsZero() {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if n := len(server.Asked()); n != want || told != min(len(names), []int{4, 7, 10, 10}[week]) {
+			t.Errorf("run %d: %d questions, %d names told; want %d", week, n, told, want)
+		}
+	}
+}

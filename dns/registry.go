@@ -155,7 +155,33 @@ func (g *Registry) Inform(ctx context.Context, a *Answer, o *Ownership) {
 	if a.Inquiry == nil {
 		a.Inquiry = &Inquiry{}
 	}
+	if urgency == Prompt {
+		a.Inquiry.Registration = g.promptly(ctx, domain)
+		return
+	}
 	a.Inquiry.Registration = g.Ask(ctx, domain, urgency)
+}
+
+// promptly asks about a name that is delegated. Of a WHOIS server, whose limits are narrow, what is kept holds unless
+// [RegistrationDue], so that over several runs every name has its turn; what is due and not allowed is what was kept.
+func (g *Registry) promptly(ctx context.Context, domain string) Registration {
+	sources, _ := g.sources(domain)
+	if g.cfg.Fresh || len(sources) == 0 || !sources[0].once() {
+		return g.Ask(ctx, domain, Prompt)
+	}
+	now := g.cfg.Now()
+	kept, _, err := g.cfg.Memory.Recall(ctx, domain, sources[0].host(), now)
+	holds := err == nil && kept.known() && kept.State != RegNone // which a delegated name is no longer
+	if holds && !RegistrationDue(kept, RegistrationEvery, now) {
+		return kept.standing(domain, now)
+	}
+	r := g.Ask(ctx, domain, Prompt)
+	if holds && r.State == RegUnchecked {
+		again := r.Retry
+		r = kept.standing(domain, now)
+		r.Retry = again
+	}
+	return r
 }
 
 // Ask returns what the registry says of a registrable domain.
