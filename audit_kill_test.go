@@ -128,8 +128,8 @@ func (w *auditWorld) whole(t *testing.T, ours string) []string {
 	return rows
 }
 
-// killed runs an audit until something holds, and kills it.
-func (w *auditWorld) killed(t *testing.T, ours string, when func() bool, more ...string) {
+// ended runs an audit until something holds, and ends it by a signal.
+func (w *auditWorld) ended(t *testing.T, by os.Signal, ours string, when func() bool, more ...string) {
 	t.Helper()
 	cmd, _ := w.audit(t, ours, more...)
 	if err := cmd.Start(); err != nil {
@@ -138,13 +138,13 @@ func (w *auditWorld) killed(t *testing.T, ours string, when func() bool, more ..
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	waitFor(ctx, t, when)
-	_ = cmd.Process.Kill()
+	_ = cmd.Process.Signal(by)
 	if _, died := cmd.Wait().(*exec.ExitError); !died { //nolint:errorlint // exec returns it bare
-		t.Errorf("it ended before it was killed")
+		t.Errorf("it came to its end")
 	}
 }
 
-// TestKilledAudit kills audits in the middle of their questions and while they hand their list out: the next one goes on, asks
+// TestKilledAudit ends audits in the middle of their questions, one of them by Ctrl-C, and while they hand their list out: the next one goes on, asks
 // the registry for nothing twice, and tells what changed since the last one that came to its end.
 func TestKilledAudit(t *testing.T) {
 	t.Parallel()
@@ -171,7 +171,11 @@ func TestKilledAudit(t *testing.T) {
 	const now = "127.40.0.0/24,93.184.8.0/24"
 	before := len(w.registry.Asked())
 	for _, more := range []int{3, 6, 9} {
-		w.killed(t, now, func() bool { return len(w.registry.Asked())-before >= more })
+		by := os.Kill
+		if more == 6 {
+			by = os.Interrupt
+		}
+		w.ended(t, by, now, func() bool { return len(w.registry.Asked())-before >= more })
 	}
 	fifo := filepath.Join(w.dir, "list.json")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -182,11 +186,9 @@ func TestKilledAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = reader.Close() })
-	w.killed(t, now, func() bool { return readSome(reader) }, "-o", fifo)
-	for _, why := range []string{"after four that were killed"} {
-		if rows := w.whole(t, now); !slices.Equal(rows, second) {
-			t.Errorf("%s:\n%s", why, strings.Join(rows, "\n"))
-		}
+	w.ended(t, os.Kill, now, func() bool { return readSome(reader) }, "-o", fifo)
+	if rows := w.whole(t, now); !slices.Equal(rows, second) {
+		t.Errorf("after four that were ended:\n%s", strings.Join(rows, "\n"))
 	}
 	asked := w.registry.Asked()
 	if slices.Sort(asked); len(slices.Compact(slices.Clone(asked))) != len(asked) {
