@@ -87,6 +87,8 @@ type Answer struct {
 	Inquiry *Inquiry
 	// Traps is what may keep a CA or browsers away; nil where nobody asked for it. See [Resolver.InquireTraps].
 	Traps *Traps
+	// Proof is what servers answered when they were asked for our proof; nil where none was.
+	Proof *Proof
 
 	Elapsed time.Duration
 }

@@ -44,6 +44,12 @@
 //   - Clean names are asked about only by [Registry.Refresh], which waits for nothing and takes a quarter of the limits.
 //   - Answers are read to 64 KiB (WHOIS) and 1 MiB (RDAP), with a deadline; https is never left for http or another host.
 //
+// What is known of proxies:
+//   - Edge ranges and CNAMEs make a name [Proxied]; where a proxy connects to origins from, and whose its name servers are, do not.
+//   - Who answers behind it is for a [Proof], which others ask for: our token with the nonce of the request is [ReasonOurs], a site without
+//     it [ReasonNotOurs], all that could be the proxy's own word [ReasonUnverified].
+//   - [UpdateProviders] takes no list that would turn verdicts over; what it cannot have leaves the last good one.
+//
 // The Judge follows the order of the verdicts that docs/codes.md lists, and never guesses: what cannot be told is
 // [Unknown]. It knows nothing of certificates or of policy.
 package dns

@@ -53,6 +53,7 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 	case Moved:
 		r.unmask(ctx, x, a)
 		r.findHost(ctx, x, a)
+		r.resolveHosts(ctx, x, a)
 	case NotDelegated, NameMissing:
 		r.doubtAbsence(ctx, x, a)
 	case Dangling:
@@ -298,4 +299,16 @@ func (r *Resolver) unmask(ctx context.Context, x exchanger, a *Answer) {
 	case Undivided, DelegationUnasked, DelegationUnknown:
 		i.Odds = lies + ", and the parent zone does not tell whether this one does: " + i.Parent.Why
 	}
+}
+
+// resolveHosts asks the resolver for the name servers of a name that points elsewhere, unless they are known: those of a proxy's
+// provider are a hint. It asks once a domain.
+func (r *Resolver) resolveHosts(ctx context.Context, x exchanger, a *Answer) {
+	if len(a.Addrs) == 0 || len(a.Nameservers) > 0 || a.Inquiry != nil && a.Inquiry.Odds != "" || ctx.Err() != nil {
+		return
+	}
+	_, a.Nameservers = r.apex.get(a.Registrable, func() apexFacts {
+		m := x.exchange(ctx, query{name: a.Registrable, qtype: mdns.TypeNS})[0]
+		return apexFacts{reply: m.reply, nameservers: m.targets}
+	})
 }

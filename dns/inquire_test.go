@@ -366,3 +366,26 @@ func TestResolverCutOffInMidRun(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedAsksForNameServers holds that a name which points elsewhere is asked for its name servers, once a domain, and that
+// those of a CDN lower the confidence.
+func TestMovedAsksForNameServers(t *testing.T) {
+	t.Parallel()
+	h := newHierarchy(t, nil)
+	h.Zone("shop.net", "@ NS ada.ns.cloudflare.com.\n@ A 93.184.1.1\nwww A 93.184.1.1")
+	for _, name := range []string{"shop.net", "www.shop.net"} {
+		got, a := h.verdict(t, Question{Name: name})
+		if !strings.HasPrefix(got, "moved low") || !strings.Contains(got, "ada.ns.cloudflare.com is cloudflare's") || len(a.Nameservers) != 1 {
+			t.Errorf("%s: %s, %q", name, got, a.Nameservers)
+		}
+	}
+	asked := 0
+	for _, q := range h.Queries() {
+		if q.Type == mdns.TypeNS && q.Name == "shop.net" {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times for the name servers", asked)
+	}
+}

@@ -32,9 +32,13 @@ func (n *Networks) Judge(a *Answer, origin ...netip.Addr) Ownership {
 	if o.Astray = j.astray(); a.Traps != nil && a.Traps.Wildcard != "" {
 		said.sentence("any name below " + a.Traps.Wildcard + " leads to the same place, so that this one does proves nothing")
 	}
-	half := half(a)
+	half, hint := half(a), j.maybeProxied(o.Verdict)
 	said.sentence(half)
+	said.sentence(hint)
 	j.weigh(&o, half, &said)
+	if hint != "" {
+		o.Distrust("it may be behind a proxy")
+	}
 	o.Evidence = said.list
 	return o
 }
@@ -138,6 +142,9 @@ func (n *Networks) sort(a *Answer, origin []netip.Addr, said *notes) *judgement 
 	}
 	if name, id, ok := n.providers.cname(a.CNAMEs); ok {
 		j.cname, j.cnameProvider = name, id
+		j.provider = id
+	}
+	if _, id, ok := n.providers.host(a.Nameservers); ok && j.provider == "" && a.Proof.Proven() {
 		j.provider = id
 	}
 	if a.Dropped > 0 {

@@ -213,7 +213,7 @@ func TestRegistrable(t *testing.T) {
 
 func TestProviders(t *testing.T) {
 	t.Parallel()
-	p := builtin()
+	p := newProviders(Providers())
 	for addr, want := range map[string]string{
 		"104.16.0.1": "cloudflare", "104.23.255.255": "cloudflare", "172.64.0.1": "cloudflare", "2606:4700:1::1": "cloudflare",
 		"151.101.1.1": "fastly", "2a04:4e42::1": "fastly", "13.32.0.1": "cloudfront", "45.60.1.1": "imperva",
@@ -231,7 +231,7 @@ func TestProviders(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, id, want)
 		}
 	}
-	for _, bad := range []string{"edge 1.2.3.0/24", "[x]\nedge 1.2.3.4/24", "[x]\nedge nonsense", "[x]\nns a.b"} {
+	for _, bad := range []string{"edge 1.2.3.0/24", "[x]\nedge 1.2.3.4/24", "[x]\nedge nonsense", "[x]\nfrom xml https://a.test", "[x]\nfrom text http://a.test", "[x]\nasn 1", "edge"} {
 		if _, err := parseProviders(bad); err == nil {
 			t.Errorf("%q must be refused", bad)
 		}

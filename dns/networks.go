@@ -13,11 +13,11 @@ type Networks struct {
 	parking      parking
 }
 
-// NewNetworks returns the Networks of the given prefixes of ours and of the built-in provider table. None given says
-// that nobody told what is ours: ownership is then not judged. allowPrivate lets special-purpose addresses count as
-// ordinary ones.
-func NewNetworks(ours []netip.Prefix, allowPrivate bool) *Networks {
-	n := &Networks{allowPrivate: allowPrivate, providers: builtin(), parking: builtinParking()}
+// NewNetworks returns the Networks of the given prefixes of ours and of the built-in provider table, in which fetched edge
+// lists take the place of built-in ones. None given says that nobody told what is ours: ownership is then not judged.
+// allowPrivate lets special-purpose addresses count as ordinary ones.
+func NewNetworks(ours []netip.Prefix, allowPrivate bool, updates ...ProviderRanges) *Networks {
+	n := &Networks{allowPrivate: allowPrivate, providers: newProviders(Providers(updates...)), parking: builtinParking()}
 	for _, p := range ours {
 		n.ours.add(p.Masked(), "")
 	}

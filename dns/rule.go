@@ -229,21 +229,47 @@ func (j *judgement) proxied() outcome {
 	case len(j.a.Addrs) == 0:
 		return no("no address")
 	case j.cname != "":
-		return yesFor(ReasonUnverified, func(j *judgement) string {
+		return yesFor(j.a.Proof.reason(j.a), func(j *judgement) string {
 			return "the CNAME chain passes " + j.cname + ", a name of " + j.cnameProvider
 		}).becauseOf(func(j *judgement) string {
-			return j.cname + " is a name of " + j.cnameProvider + "; whether our origin answers behind it was not tried"
+			return j.cname + " is a name of " + j.cnameProvider + "; " + j.a.Proof.words(j.a, j.provider)
 		})
 	case edges == len(j.a.Addrs):
-		return yesFor(ReasonUnverified, func(j *judgement) string {
+		return yesFor(j.a.Proof.reason(j.a), func(j *judgement) string {
 			return "all addresses belong to the edge of " + j.provider
-		}).becauseOf(func(j *judgement) string { return "whether our origin answers behind " + j.provider + " was not tried" })
+		}).becauseOf(func(j *judgement) string { return j.a.Proof.words(j.a, j.provider) })
+	case j.count(partyForeign) > 0 && j.a.Proof.reason(j.a) == ReasonOurs:
+		return yes(ReasonOurs, "our server answers behind addresses that are not known as any provider's").
+			becauseOf(func(j *judgement) string { return j.a.Proof.words(j.a, j.provider) })
 	case edges > 0:
 		return noFor(func(j *judgement) string {
 			return fmt.Sprintf("only %d of %d addresses belong to a known provider", j.count(partyEdge), len(j.a.Addrs))
 		})
 	}
 	return no("no address and no CNAME of a known provider")
+}
+
+// maybeProxied tells that a name whose addresses are nobody's may be behind a proxy all the same, since its DNS is at the
+// provider's: its addresses may be new ones, or a customer's own; "" where nothing says so.
+func (j *judgement) maybeProxied(v Verdict) string {
+	if v != Moved {
+		return ""
+	}
+	ns, id, ok := j.n.providers.host(j.a.Nameservers)
+	if !ok {
+		return ""
+	}
+	hint := "the name server " + ns + " is " + id + "'s: it may be a proxy with addresses that we do not know"
+	if j.a.Proof != nil {
+		hint += "; " + j.a.Proof.words(j.a, id)
+	}
+	return hint
+}
+
+// MaybeProxied reports whether a name was judged to have moved, while its DNS is at a provider of proxies.
+func (n *Networks) MaybeProxied(a *Answer, o *Ownership) bool {
+	_, _, ok := n.providers.host(a.Nameservers)
+	return ok && o.Verdict == Moved
 }
 
 func (j *judgement) onlyPrivate() outcome {

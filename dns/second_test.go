@@ -204,7 +204,7 @@ func TestParkingPage(t *testing.T) {
 // TestParkingTable holds that ordinary hosts are not in the table, that it knows what it should, and what it refuses.
 func TestParkingTable(t *testing.T) {
 	t.Parallel()
-	p, nets := builtinParking(), builtin()
+	p, nets := builtinParking(), newProviders(Providers())
 	for _, ns := range []string{
 		"dns1.registrar-servers.com", "ns01.one.com", "ns1.wordpress.com", "shades01.rzone.de", "ns1.name.com", "ns1.markmonitor.com",
 		"kate.ns.cloudflare.com", "ns-1.awsdns-1.com", "ns1.reg.ru", "ns1.beget.com", "notsedoparking.com", "com",

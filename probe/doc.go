@@ -9,7 +9,7 @@
 //     both is asked what cipher suite it would select at all: such a server is [CodeUnsupported].
 //   - Every step has its own deadline of Config.Timeout, which runs from the moment our own bytes left: no wait for a slot
 //     or a place of our own counts. Every read has its limit: 1 MiB for a handshake, 64 KiB for the head of an HTTP
-//     response; bodies are not read.
+//     response; bodies are not read but for the proof.
 //   - Of an HTTP response any head is taken whose status line can be read: what browsers forgive is not [CodeEOF].
 //   - HTTP is HEAD, then GET where the answer to HEAD is 400, 403, 404, 405, 501, any 5xx, or none at all.
 //   - Redirects are recorded. They are followed only to the same name and the same address, which the caller allowed.
@@ -23,5 +23,7 @@
 //     probe can give one back.
 //   - A chain is described and judged once, as long as no date in it is passed; the caches are bounded in bytes.
 //   - With Config.Fast the certificate is all that is asked for: [Handshake.Untested] says what was left out.
+//   - [Prover.Ask] asks for our proof with a nonce of its own for every request, over TLS and else by plain HTTP, and stays with the
+//     name and the address; it reads 4 KiB of a body. It shares the limits of its Prober.
 //   - Before the target is blamed, the context is asked: what our own shutdown cut is [CodeCanceled].
 package probe
