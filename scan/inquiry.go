@@ -32,7 +32,7 @@ func expected(o *dns.Ownership, d *inventory.Domain) bool {
 // two, and returns the verdict that follows.
 func (r *run) inquire(ctx context.Context, a *dns.Answer, o dns.Ownership, origin []netip.Addr) dns.Ownership {
 	r.Resolver.Inquire(ctx, a, &o)
-	if a.Inquiry != nil {
+	if a.Inquiry != nil || len(a.Nameservers) > 0 {
 		o = r.Networks.Judge(a, origin...)
 	}
 	if r.Registry != nil {
@@ -75,14 +75,23 @@ func (r *run) refresh(ctx context.Context, a *dns.Answer) {
 	}
 }
 
-// judgeFurther judges one further name. The registration of a clean one is looked up where it is not that of the first.
-func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, f *triage.Facts) dns.Ownership {
-	origin := originAddrs(&f.Domain)
-	o := r.Networks.Judge(a, origin...)
-	if r.wondrous(&o) {
+// ask asks what a verdict leaves open: of name servers and registries, then of the servers themselves.
+func (r *run) ask(ctx context.Context, a *dns.Answer, o dns.Ownership, d *inventory.Domain) dns.Ownership {
+	origin := originAddrs(d)
+	if r.wondrous(&o) && !expected(&o, d) {
 		o = r.inquire(ctx, a, o, origin)
 	}
-	if a.Registrable != f.DNS.Registrable && r.registered(a, &o, &inventory.Domain{}) {
+	if r.provable(a, &o, d) {
+		o = r.prove(ctx, a, d)
+	}
+	return o
+}
+
+// judgeFurther judges one further name. The registration of a clean one is looked up where it is not that of the first.
+func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, f *triage.Facts) dns.Ownership {
+	d := inventory.Domain{Name: a.Name, Origin: f.Domain.Origin}
+	o := r.ask(ctx, a, r.Networks.Judge(a, originAddrs(&d)...), &d)
+	if a.Registrable != f.DNS.Registrable && r.registered(a, &o, &d) {
 		r.refresh(ctx, a)
 	}
 	if r.trapped(a, &o) {

@@ -28,6 +28,7 @@ type look struct {
 	failed   *triage.Facts // of a panic; it takes the place of facts
 	targets  []probe.Target
 	missing  []probe.Observation // of hosts without an address
+	guesses  int                 // how many of targets, the last ones, are servers of ours that may serve the name
 	deferred bool                // its token was given back, and no third look follows
 
 	mu       sync.Mutex // guards all below while probes run
@@ -47,29 +48,25 @@ func (r *run) finish(ctx context.Context, l *look, j *job) {
 	r.proceed(ctx, l)
 }
 
-// wonders reports whether a look's verdict leaves something to ask of name servers and registries.
+// wonders reports whether a look's verdict leaves something to ask of name servers and registries, or for our proof.
 func (r *run) wonders(l *look, j *job) bool {
 	return l.failed == nil && l.answer != nil && l.facts.Owner == &l.owner &&
 		(r.wondrous(&l.owner) && !expected(&l.owner, &j.domain) || r.registered(l.answer, &l.owner, &j.domain) ||
-			r.trapped(l.answer, &l.owner))
+			r.trapped(l.answer, &l.owner) || r.provable(l.answer, &l.owner, &j.domain))
 }
 
 // wonder asks name servers and registries about a name, and goes on with the verdict that follows.
 func (r *run) wonder(ctx context.Context, l *look) {
 	r.guard(ctx, l, func() {
 		d := &l.facts.Domain
-		if r.wondrous(&l.owner) && !expected(&l.owner, d) {
-			l.owner = r.inquire(ctx, l.answer, l.owner, originAddrs(d))
-		}
+		l.owner = r.ask(ctx, l.answer, l.owner, d)
 		if r.registered(l.answer, &l.owner, d) {
 			r.refresh(ctx, l.answer)
 		}
 		if r.trapped(l.answer, &l.owner) {
 			l.owner = r.trap(ctx, l.answer, d, originAddrs(d))
 		}
-		if r.Prober != nil {
-			l.targets, l.missing = r.aims(ctx, &l.facts)
-		}
+		r.aim(ctx, l)
 	})
 	r.proceed(ctx, l)
 }
@@ -115,12 +112,28 @@ func (r *run) begin(ctx context.Context, l *look, j *job) {
 		default:
 			l.owner = r.Networks.Judge(l.answer, originAddrs(&f.Domain)...)
 			f.DNS, f.Owner = l.answer, &l.owner
-			if r.Prober != nil && !r.wonders(l, j) {
-				l.targets, l.missing = r.aims(ctx, f)
+			if !r.wonders(l, j) {
+				r.aim(ctx, l)
 			}
 		}
 	})
 }
+
+// aim says what a look dials.
+func (r *run) aim(ctx context.Context, l *look) {
+	if r.Prober == nil {
+		return
+	}
+	l.targets, l.missing = r.aims(ctx, &l.facts)
+	origin := r.origins(&l.facts)
+	l.targets = append(l.targets, origin...)
+	if len(l.facts.Domain.Origin) == 0 {
+		l.guesses = len(origin)
+	}
+}
+
+// guess reports whether a target is a server of ours of which it is only tried whether it serves the name.
+func (l *look) guess(i int) bool { return i >= len(l.targets)-l.guesses }
 
 // queue queues a probe of one target; the last one to end settles the look.
 func (r *run) queue(ctx context.Context, l *look, i int) {
@@ -149,7 +162,7 @@ func (r *run) observe(ctx context.Context, l *look, i int, t *probe.Turn) (last 
 	switch {
 	case !l.deferred:
 		l.probes[i] = o
-		if ctx.Err() == nil && doubtful(&o, t.Alone()) {
+		if ctx.Err() == nil && !l.guess(i) && doubtful(&o, t.Alone()) {
 			l.doubtful = append(l.doubtful, i)
 		}
 	case o.Err == nil || o.Err.Code != probe.CodeCanceled: // what cut the second look does not undo the first
@@ -225,7 +238,7 @@ func (r *run) conclude(ctx context.Context, l *look) {
 func (r *run) gather(ctx context.Context, l *look) {
 	f := &l.facts
 	if len(l.targets) > 0 || len(l.missing) > 0 {
-		f.Probes = append(l.probes, l.missing...)
+		f.Probes = append(l.serving(), l.missing...)
 	}
 	if l.answer == nil || r.Unowned || f.Domain.Invalid != "" {
 		return

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -44,6 +45,11 @@ type Pipeline struct {
 	Issuer string
 	// Prober connects to addresses; nil leaves probing out (`certscan dns`).
 	Prober *probe.Prober
+	// Prover asks for our proof behind proxies; nil leaves that out. It dials those names alone, with a Prober or without.
+	Prover *probe.Prover
+	// Servers are our own machines: one that shows a certificate for a proxied name that names no origin is its origin. At
+	// most 16 are asked.
+	Servers []netip.Addr
 	// Policy judges; its zero value is the default.
 	Policy triage.Policy
 	// Now tells the instant; nil is time.Now.

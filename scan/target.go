@@ -47,8 +47,10 @@ func (r *run) targets(f *triage.Facts) []probe.Target {
 // dials reports whether a verdict lets a name's addresses be dialled at all.
 func (r *run) dials(o *dns.Ownership, d *inventory.Domain) bool {
 	switch o.Verdict {
-	case dns.Parked, dns.Mixed, dns.Proxied, dns.Resolved:
+	case dns.Parked, dns.Mixed, dns.Resolved:
 		return true
+	case dns.Proxied:
+		return r.DialAll || o.Reason != dns.ReasonNotOurs
 	case dns.Private:
 		return r.DialAll || d.Expect == inventory.ExpectInternal
 	case dns.Moved:
