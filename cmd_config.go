@@ -91,26 +91,49 @@ func initConfig(s streams, arguments []string) error {
 	case "":
 		return errors.New("write config: nothing says where home is: name a file, or - for standard output")
 	case "-":
-		return writeOut(s.out, configTemplate)
+		return writeOut(s.out, templateWithLocations(newToken()))
 	}
-	if err := writeNew(file, configTemplate); err != nil {
+	return initConfigFile(s, file)
+}
+
+// initConfigFile writes the template with a token of our proof beside it, and prints the locations that answer with it.
+func initConfigFile(s streams, file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return errTaken(file)
+	}
+	beside := filepath.Join(filepath.Dir(file), tokenFile)
+	token, made, err := makeToken(beside)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.err, "certscan: wrote %s: say in it what is ours, then run certscan config check %s\n", report.Terminal(file), report.Terminal(file))
+	if err := writeNew(file, templateWithProof(), 0o644); err != nil {
+		if made {
+			_ = os.Remove(beside)
+		}
+		return err
+	}
+	if err := writeOut(s.out, proofLocations(token)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.err, "certscan: wrote %s: say in it what is ours, then run certscan config check %s\n", report.Terminal(file), report.Terminal(file))
 	return err
 }
 
+func errTaken(file string) error {
+	return fmt.Errorf("write config: %s exists already and is not touched: name another file, or - for standard output", file)
+}
+
 // writeNew writes a file that did not exist; what could not be written whole is taken away again.
-func writeNew(file string, text []byte) error {
+func writeNew(file string, text []byte, mode fs.FileMode) error {
 	unwritten := func(err error) error {
 		return fmt.Errorf("write config: %w: name another file, or - for standard output", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return unwritten(err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("write config: %s exists already and is not touched: name another file, or - for standard output", file)
+		return errTaken(file)
 	}
 	if err != nil {
 		return unwritten(err)

@@ -204,7 +204,7 @@ func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (sc
 	if kind == "dns" {
 		concurrency = set.concurrency // as many as the resolvers bear
 	}
-	networks := dns.NewNetworks(set.ours, set.allowPrivate)
+	networks := dns.NewNetworks(set.ours, set.allowPrivate, set.providerLists(notes)...)
 	asking := set.asking(servers)
 	asking.Allow = networks.Dialable
 	resolver, err := dns.New(asking)
@@ -226,12 +226,18 @@ func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (sc
 			p.RegistrationEvery = cmp.Or(set.config.Registries.Every.length, dns.RegistrationEvery)
 		}
 	}
+	probing := probe.Config{
+		Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
+		Connections: connections(2*len(servers) + dns.DirectMax), Fast: set.fast, PostQuantum: set.postQuantum,
+		UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
+	}
 	if kind != "dns" && (kind != "audit" || set.probe) {
-		p.Prober, err = probe.New(probe.Config{
-			Timeout: set.timeout, Roots: set.roots, Allow: networks.Dialable,
-			Connections: connections(2*len(servers) + dns.DirectMax), Fast: set.fast, PostQuantum: set.postQuantum,
-			UserAgent: cmp.Or(set.config.Probe.UserAgent.text, userAgent()), PerAddress: set.config.Probe.PerAddress.number,
-		})
+		if p.Prober, err = probe.New(probing); err != nil {
+			return p, err
+		}
+	}
+	if kind != "dns" && kind != "probe" {
+		err = set.lookBehindProxies(&p, probing)
 	}
 	if kind != "probe" && !networks.Known() {
 		_, _ = fmt.Fprintln(notes, "certscan: nothing says which addresses are ours, so ownership is not judged: name them with --ours, such as --ours 203.0.113.0/24")

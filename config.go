@@ -36,7 +36,18 @@ type configuration struct {
 
 type ourAddresses struct {
 	Networks []network            `key:"networks" doc:"Ours when a name points there."`
-	Servers  map[string][]address `key:"servers" doc:"Machines that answer for customers, by a name that origin may refer to. Their addresses are ours."`
+	Servers  map[string][]address `key:"servers" doc:"Machines that answer for customers, by a name that origin may refer to. Their addresses are ours, and asked for proxied names that name no origin."`
+	Proof    proofData            `key:"proof" doc:"How our servers are known behind a proxy, see proxies.md."`
+}
+
+type proofData struct {
+	Token secretData `key:"token" doc:"What the location /.well-known/certscan of our web servers answers with."`
+}
+
+// secretData is a text that stands elsewhere.
+type secretData struct {
+	Env  word `key:"env" doc:"The environment variable that holds it."`
+	File word `key:"file" doc:"The file that holds it, which others than its owner must not be able to write."`
 }
 
 type inventorySource struct {
@@ -182,6 +193,7 @@ func (c *configuration) check() faults {
 	found = append(found, c.checkResolvers()...)
 	found = append(found, c.checkOptions()...)
 	found = append(found, c.Database.check()...)
+	found = append(found, c.Ours.Proof.Token.check("ours.proof.token")...)
 	first := map[string]place{}
 	for _, e := range c.Domains {
 		if at, known := first[e.Domain.domain.Name]; known && e.Domain.given() {
@@ -314,7 +326,7 @@ func either(a, b value) place {
 // key is where the option stands in the configuration file: parts by dot, empty for one that stands in none.
 func (o option) key() string {
 	switch o.name {
-	case "config", "file", "keep": // the file cannot name itself; inventory stands for --file, and keep.runs for --keep
+	case "config", "file", "keep", "force": // the file cannot name itself; inventory stands for --file, and keep.runs for --keep
 		return ""
 	case "db":
 		return "database"

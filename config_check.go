@@ -26,6 +26,9 @@ func checkConfig(ctx context.Context, s streams, named string) error {
 	if _, err := c.settings(everySetting(s.env)); err != nil {
 		return err
 	}
+	if _, err := c.proofToken(s.env); err != nil {
+		return err
+	}
 	t := &tally{catalogue: c.catalogue(), managers: map[string]int{}, seen: inventory.NewSet()}
 	var lines []string
 	for _, file := range c.inventoryFiles() {

@@ -141,7 +141,7 @@ func TestFlagsHaveKeys(t *testing.T) {
 		keys = append(keys, r.key)
 	}
 	for _, o := range options {
-		if o.name != "config" && o.name != "file" && o.name != "keep" && !slices.Contains(keys, o.key()) {
+		if o.name != "config" && o.name != "file" && o.name != "keep" && o.name != "force" && !slices.Contains(keys, o.key()) {
 			t.Errorf("--%s has no key in the file: %q is read by nobody", o.name, o.key())
 		}
 	}

@@ -70,12 +70,15 @@ func loadConfiguration(file string) (*configuration, error) {
 }
 
 // readTrusted reads a regular file of bounded size that nobody but root and the caller can write.
-func readTrusted(file string) ([]byte, error) {
+func readTrusted(file string) ([]byte, error) { return readGuarded(file, configBytesMax, errTooLarge) }
+
+// readGuarded is readTrusted with a limit, and the error of what is larger.
+func readGuarded(file string, most int64, tooLarge error) ([]byte, error) {
 	info, err := os.Stat(file) // before it is opened: a FIFO would keep us waiting
 	if err != nil {
 		return nil, bare(err)
 	}
-	if err := trustworthy(file, info); err != nil {
+	if err := trustworthy(file, info, most, tooLarge); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(file)
@@ -86,26 +89,26 @@ func readTrusted(file string) ([]byte, error) {
 	if info, err = f.Stat(); err != nil { // what was opened may be another file than what was looked at
 		return nil, bare(err)
 	}
-	if err := trustworthy(file, info); err != nil {
+	if err := trustworthy(file, info, most, tooLarge); err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, configBytesMax+1))
-	if len(text) > configBytesMax {
-		return nil, errTooLarge
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if int64(len(text)) > most {
+		return nil, tooLarge
 	}
 	return text, err
 }
 
 var errTooLarge = fmt.Errorf("larger than %d KiB: lists of names belong into files of their own, named by inventory", configBytesMax>>10)
 
-func trustworthy(file string, info fs.FileInfo) error {
+func trustworthy(file string, info fs.FileInfo, most int64, tooLarge error) error {
 	switch {
 	case info.IsDir():
 		return errors.New("a directory: name the file in it")
 	case !info.Mode().IsRegular():
 		return errors.New("not a regular file: name one that stands on a disk")
-	case info.Size() > configBytesMax:
-		return errTooLarge
+	case info.Size() > most:
+		return tooLarge
 	}
 	return guarded(file, info)
 }
@@ -131,7 +134,9 @@ func configure(s streams, given map[string]*setting) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	return c.settings(given)
+	set, err := c.settings(given)
+	set.env = s.env
+	return set, err
 }
 
 // settings fills in what flags and environment leave open, and parses all of it.

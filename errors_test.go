@@ -69,6 +69,10 @@ func mistakes() []failing {
 		{args: "a.test --ca-file DIR/bad.pem", want: `--ca-file …: certificate …: …`},
 		{args: "completion tcsh", want: `completion "…": want one of bash, zsh, fish, powershell`},
 
+		{args: "providers", want: "which of them: certscan providers list or certscan providers update"},
+		{args: "providers list all", want: `providers takes no "…": certscan providers list or certscan providers update`},
+		{args: "config init DIR/stale/x.yaml", want: "write config: … is there, and holds no token: …: move it away"},
+
 		{args: "a.test -c DIR/none", want: "config …: there is no such file: name another with --config, or write one with certscan config init: …"},
 		{args: "a.test -c DIR/secret.yaml", want: "config …: …: let this user read it, or name another file with --config"},
 		{args: "a.test -c DIR", want: "config …: a directory: name the file in it"},
@@ -135,9 +139,14 @@ var elsewhere = map[string]string{
 	"read …: no nameserver line in it: name a resolver with --resolver":      "TestErrorsOfResolvers",
 	"…: nobody reads the output any more":                                    "TestErrorOfUnreadOutput",
 
-	"store: nothing says where it is usual: set HOME, or name a file with --db":              "TestUsualStore",
-	"database.env: … is not set: set it to a file or postgres://USER:PASSWORD@HOST/DATABASE": "TestScript/memory",
-	"database.file: …: …": "TestDatabaseFile",
+	"store: nothing says where it is usual: set HOME, or name a file with --db":                                                             "TestUsualStore",
+	"providers: …: the lists from before stay":                                                                                              "TestErrorsOfProviders",
+	"providers …: …: let this user write there":                                                                                             "TestErrorsOfProviders",
+	"ours.proof.token: no good token stands there: … (certscan config init makes one)":                                                      "TestScript/proof",
+	"ours.proof.token.env: … is not set: set it, or name a file in its place":                                                               "TestScript/proof",
+	"ours.proof.token.file: …: …":                                                                                                           "TestProofToken",
+	"database.env: … is not set: set it to a file or postgres://USER:PASSWORD@HOST/DATABASE":                                                "TestScript/memory",
+	"database.file: …: …":                                                                                                                   "TestDatabaseFile",
 	"store …: permission denied: let this user write the file and its folder, or name another file with --db":                               "store.TestReadOnly",
 	"store …: read-only: let this user write the file and its folder, or name another file with --db":                                       "store.TestReadOnly",
 	"store …: a database of another program, which is not touched: name another file with --db":                                             "store.TestFaultsOfFiles",
@@ -186,6 +195,10 @@ func folder(t *testing.T) string {
 	write("secret.yaml", "", 0)
 	write("open.yaml", "", 0o600)
 	write("large", "", 0o600)
+	if err := os.Mkdir(filepath.Join(dir, "stale"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("stale/proof.token", "short", 0o600)
 	s, err := store.Open(t.Context(), filepath.Join(dir, "history.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +258,7 @@ func (m failing) makes(t *testing.T, dir string) {
 	s := streams{in: m.in, out: cmp.Or(m.out, io.Writer(&out)), err: &notes, env: none}
 	words := append([]string{"certscan"}, strings.Fields(strings.ReplaceAll(m.args, "DIR", dir))...)
 	first, _, _ := strings.Cut(m.args, " ")
-	if !slices.Contains([]string{"completion", "config", "inventory", "history", "diff", "prune"}, first) {
+	if !slices.Contains([]string{"completion", "config", "inventory", "history", "diff", "prune", "providers"}, first) {
 		words = append(words, "--resolver", "127.0.0.1:1")
 	}
 	if strings.HasSuffix(m.args, "--ours") {

@@ -38,30 +38,31 @@ var (
 	listingDNS = []string{"scan", "dns"}
 	owning     = []string{"scan", "dns", "explain", "audit"}
 	reading    = []string{"scan", "dns", "probe", "inventory", "audit"}
-	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff", "audit"}
+	showing    = []string{"scan", "dns", "probe", "inventory", "history", "diff", "audit", "providers list"}
+	updating   = "providers update"
 	keeping    = []string{"scan", "dns", "probe", "explain", "history", "diff", "prune", "audit"}
 )
 
 // options is the flag table.
 var options = []option{
-	{"config", "c", text, "FILE", "", append([]string{"config check", "inventory", "history", "diff", "prune"}, everywhere...), "the configuration file; default /etc/certscan/certscan.yaml, else certscan/certscan.yaml in $XDG_CONFIG_HOME or ~/.config"},
+	{"config", "c", text, "FILE", "", append([]string{"config check", "inventory", "history", "diff", "prune", "providers list", updating}, everywhere...), "the configuration file; default /etc/certscan/certscan.yaml, else certscan/certscan.yaml in $XDG_CONFIG_HOME or ~/.config"},
 	{"file", "f", list, "FILE", "", reading, "read domains from FILE, - for standard input: one name a line, CSV with a column domain, JSON or YAML; repeatable"},
 	{"ours", "", list, "CIDR|IP", "", owning, "these addresses are ours; repeatable"},
-	{"resolver", "", list, "HOST[:PORT]", "", everywhere, "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
+	{"resolver", "", list, "HOST[:PORT]", "", append([]string{updating}, everywhere...), "ask this resolver (an address); repeatable; default the nameserver lines of /etc/resolv.conf"},
 	{"control", "", list, "NAME", "iana.org,example.com", everywhere, "a name that must resolve before the run is trusted, or none; repeatable"},
 	{"registration", "", text, "auto|off", "auto", owning, "ask registries by RDAP, else WHOIS: about names that are not clean, and where a store is named, slowly, about the others"},
 	{"rdap-url", "", text, "URL", "", owning, "ask this RDAP service for every suffix, in place of the built-in table; http:// for a server of your own"},
 	{"whois-server", "", text, "HOST[:PORT]", "", owning, "ask this WHOIS server where there is no RDAP, in place of the built-in table"},
 	{"caa", "", toggle, "", "", listingDNS, "ask CAA, HTTPS records and wildcards of names that lead to us (audit and explain always do): may our CA issue, do browsers come to us?"},
-	{"ca-file", "", list, "PEM", "", dialling, "trust the certificates in this file as well; repeatable"},
+	{"ca-file", "", list, "PEM", "", append([]string{updating}, dialling...), "trust the certificates in this file as well; repeatable"},
 	{"port", "", text, "PORT", "443", dialling, "TLS port"},
 	{"http-port", "", text, "PORT", "80", dialling, "port of plain HTTP"},
 	{"http", "", text, "auto|off", "auto", dialling, "ask HTTP after the handshake"},
 	{"fast", "", toggle, "", "", listingTLS, "stop at the certificate: no proof that the server has its key, no HTTP; leaves an alert in servers' logs"},
 	{"post-quantum", "", toggle, "", "", dialling, "offer X25519MLKEM768 first, as browsers do"},
 	{"probe-all", "", toggle, "", "", []string{"scan"}, "dial names that are not ours, too (shown without findings)"},
-	{"allow-private", "", toggle, "", "", everywhere, "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
-	{"timeout", "", text, "DURATION", "5s", everywhere, "the longest wait of each network step"},
+	{"allow-private", "", toggle, "", "", append([]string{updating}, everywhere...), "dial special-purpose addresses (10.0.0.0/8, 127.0.0.0/8, …)"},
+	{"timeout", "", text, "DURATION", "5s", append([]string{updating}, everywhere...), "the longest wait of each network step"},
 	{"concurrency", "", text, "N", "0", delivering, "names in flight, 0 for what the machine bears"},
 	{"rate", "", text, "N", "0", everywhere, "queries a second that one resolver gets at most, 0 for no cap but a polite one at well-known public resolvers"},
 	{"format", "", text, "table|json|jsonl|csv|xlsx|html|markdown|nagios", "", showing, "how records are written (xlsx and html: audit alone); default by the ending of --output, else table on a terminal, jsonl off it"},
@@ -71,10 +72,11 @@ var options = []option{
 	{"summary", "", text, "text|json", "text", listing, "the closing count, on standard error"},
 	{"no-color", "", toggle, "", "", everywhere, "no colours (as with NO_COLOR)"},
 	{"db", "", text, "FILE|URL", "", keeping, "the store: an absolute path, postgres://USER@HOST/DATABASE, or the word default; scan, dns and probe keep their run in it where it is named, audit in the usual one without, explain reads what earlier runs saw, history, diff and prune read the usual one without; what registries are asked and answer is always kept"},
+	{"force", "", toggle, "", "", []string{updating}, "take a list as well that covers less than half of what was known"},
 	{"keep", "", text, "N", "", []string{"prune"}, "keep the newest N finished runs of each kind, remove the others"},
 	{"older-than", "", text, "DURATION", "", []string{"prune"}, "remove runs that began longer ago, such as 90d"},
 	{"split-by", "", text, "manager", "", []string{"audit"}, "write a list for each manager into the folder that --output names, .xlsx where --format is absent"},
-	{"probe", "", toggle, "", "", []string{"audit"}, "shake hands and ask HTTP as scan does; without it nothing is dialled"},
+	{"probe", "", toggle, "", "", []string{"audit"}, "shake hands and ask HTTP as scan does; without it nothing is dialled but for our proof behind proxies"},
 	{"exit-zero", "", toggle, "", "", []string{"scan", "dns", "probe", "explain"}, "exit with 0 where it would be 1 or 2"},
 }
 

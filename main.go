@@ -96,7 +96,7 @@ func newApp(s streams) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
 			scanCommand(s), dnsCommand(s), probeCommand(s), auditCommand(s), explainCommand(s), inventoryCommand(s), historyCommand(s), diffCommand(s),
-			pruneCommand(s), configCommand(s), versionCommand(s),
+			pruneCommand(s), providersCommand(s), configCommand(s), versionCommand(s),
 			completionCommand(s),
 		},
 	}

@@ -37,8 +37,12 @@ func TestScript(t *testing.T) {
 			e.Defer(lo.net.Close)
 			e.Vars = append(e.Vars, lo.env()...)
 			e.Vars = append(e.Vars, "STATE_DIRECTORY="+filepath.Join(e.WorkDir, "usual")) // never the machine's own
+			if filepath.Base(e.WorkDir) == "script-providers" {
+				lo.serveVendors()
+			}
 			return os.WriteFile(filepath.Join(e.WorkDir, "root.pem"), lo.net.CA().RootPEM(), 0o600)
 		},
+		Condition: condition,
 		// status N CMD… runs a command and holds its exit status. earlier HOURS RECORDS STORE [OLD=NEW…] keeps records as if a
 		// run so long ago had seen them.
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"status": status, "earlier": earlier},
@@ -126,6 +130,7 @@ private A   10.0.0.1
 nodata  MX  10 ns1
 v6      A   127.40.0.1
 v6      AAAA 2a00:1450::1
+` + proxiedZone + `
 `
 
 func startLoopback() (*loopback, error) {
@@ -170,6 +175,9 @@ func startLoopback() (*loopback, error) {
 		"lapsed.example": {Status: []string{"redemption period"}, Expires: now.AddDate(0, 0, -3)},
 	}))
 	n.ServeHTTP(at("127.40.0.1", lo.web), fixtures.RedirectHTTPS(int(lo.tls)))
+	if err := lo.serveProxy(at); err != nil {
+		return nil, err
+	}
 	return lo, n.Err()
 }
 

@@ -21,7 +21,11 @@ const usualStore = "default"
 // usualStoreFile is where the store of a machine stands for root and services; everybody else has one of his own. It is never
 // in the working directory, and empty where nothing says where home is.
 func usualStoreFile(env func(string) (string, bool), root bool) string {
-	const file = "certscan.db"
+	return usualStateFile(env, root, "certscan.db")
+}
+
+// usualStateFile is where a file of what certscan keeps stands, beside the store.
+func usualStateFile(env func(string) (string, bool), root bool, file string) string {
 	service, _ := env("STATE_DIRECTORY") // what systemd made for the service; several by colon
 	service, _, _ = strings.Cut(service, ":")
 	state, _ := env("XDG_STATE_HOME")

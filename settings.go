@@ -51,6 +51,7 @@ type settings struct {
 	db           string         // where the store is, as flag or environment say it; empty where they do not
 	keep         int            // finished runs of each kind that prune leaves, 0 where it was not said
 	olderThan    time.Duration  // of the runs that prune removes, 0 where it was not said
+	force        bool           // take what looks wrong
 	registration bool           // ask registries
 	rdapURL      string         // in place of the table; empty for it
 	whoisServer  string         // likewise
@@ -58,6 +59,7 @@ type settings struct {
 	caa          bool           // ask CAA, HTTPS records and wildcards
 	probe        bool           // an audit shakes hands as well
 	config       *configuration // what the file says beside the flags; nil where none was looked for
+	env          func(string) (string, bool)
 }
 
 // parse reads every setting that the command has; the others keep the table's default.
@@ -94,6 +96,7 @@ func parse(given map[string]*setting) (settings, error) {
 		"fast": &s.fast, "post-quantum": &s.postQuantum,
 		"probe-all": &s.probeAll, "allow-private": &s.allowPrivate, "no-color": &s.noColor, "exit-zero": &s.exitZero,
 		"probe": &s.probe, "caa": &s.caa,
+		"force": &s.force,
 	} {
 		var err error
 		*to, err = get(name).on()

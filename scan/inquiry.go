@@ -95,7 +95,7 @@ func (r *run) judgeFurther(ctx context.Context, a *dns.Answer, f *triage.Facts) 
 		r.refresh(ctx, a)
 	}
 	if r.trapped(a, &o) {
-		o = r.trap(ctx, a, &f.Domain, origin)
+		o = r.trap(ctx, a, &f.Domain, originAddrs(&d))
 	}
 	return o
 }
