@@ -115,6 +115,18 @@ var verdictSituations = []situation{
 		"registry_servers_cases_test.go troubledCases: www.disagree.com",
 		"dns/inquire_test.go TestDecisionTable: 24 the resolver leaves the records out, the name servers are at odds",
 	}},
+	{"O1 CAA forbids", []string{
+		"dns/caa_test.go TestCAAClimb: O1 at the name", "dns/caa_test.go TestCAAClimb: O1 above the name",
+		"dns/caa_test.go TestCAAOfTheSet: nobody's", "dns/caa_test.go TestCAAOfTheSet: another method",
+		"dns/caa_test.go TestCAAOfTheSet: another account", "dns/caa_test.go TestCAAOfTheSet: an unknown tag that is critical",
+		"triage/traps_test.go TestTraps: forbidden",
+	}},
+	{"O2 CAA cannot be had", []string{
+		"dns/caa_test.go TestCAAClimb: O2 SERVFAIL at the name", "dns/caa_test.go TestCAAClimb: O2 NOTIMP",
+		"dns/caa_test.go TestCAAClimb: O2 REFUSED above", "triage/traps_test.go TestTraps: unreachable",
+	}},
+	{"O3 a wildcard makes the name look alive", []string{"dns/caa_test.go TestWildcardOverlay"}},
+	{"O4 an HTTPS record leads elsewhere", []string{"dns/caa_test.go TestHTTPSRecordElsewhere", "triage/traps_test.go TestTraps: HTTPS elsewhere"}},
 }
 
 // risks are what servers on the way have been seen to do.
@@ -161,6 +173,7 @@ var risks = []situation{
 		"dns/resolver_test.go TestWildcardAsksARandomName", "dns/judge_test.go TestJudge: wildcard without a record",
 		"dns/inquire_test.go TestWildcardZoneIsNoRewriting", "registry_servers_cases_test.go answeringCases: *.wild.com",
 	}},
+	{"CAA is not answered, A is", []string{"dns/caa_test.go TestCAAClimb: O2 CAA timeout while A OK"}},
 	{"AAAA that holds an IPv4 address of ours", []string{
 		"dns/resolver_test.go TestLookup: mapped.example.test", "registry_servers_cases_test.go answeringCases: mapped.com",
 	}},

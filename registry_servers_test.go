@@ -27,6 +27,7 @@ func TestRegistryServers(t *testing.T) {
 	t.Run("rdap", func(t *testing.T) { t.Parallel(); r.testRDAP(t) })
 	t.Run("whois", func(t *testing.T) { t.Parallel(); r.testWhois(t) })
 	t.Run("scan", func(t *testing.T) { t.Parallel(); r.testScan(t) })
+	t.Run("audit", func(t *testing.T) { t.Parallel(); r.testAudit(t) })
 	t.Run("explain", func(t *testing.T) { t.Parallel(); r.testExplain(t) })
 	t.Run("registry trouble", func(t *testing.T) {
 		t.Parallel()
@@ -76,6 +77,57 @@ func (r *realm) testScan(t *testing.T) {
 			t.Errorf("%s: endpoints %+v, want some: %t", c.name, rec.Endpoints, c.scanned)
 		}
 	}
+}
+
+// testAudit holds that two audits list every name that is not clean with its verdict, the second one as unchanged, and that no
+// name is sure to have moved or to be free that was looked at on one day alone.
+func (r *realm) testAudit(t *testing.T) {
+	t.Helper()
+	o, state := r.open(t, realmRegistry()), t.TempDir()
+	// That nothing is there is normal for a wildcard, and on no list.
+	cases := slices.DeleteFunc(realmCases(), func(c realmCase) bool { return c.name == "*.good.com" })
+	for _, change := range []string{"new", "unchanged"} {
+		cmd := r.command(t, bothResolvers, "audit", o.rdap, "--timeout=1s", "--file=-", "--format=jsonl")
+		cmd.Env = append(cmd.Env, "STATE_DIRECTORY="+state)
+		var list, said strings.Builder
+		for _, c := range cases {
+			fmt.Fprintln(&list, c.name)
+		}
+		cmd.Stdin, cmd.Stderr = strings.NewReader(list.String()), &said
+		out, err := cmd.Output()
+		if status := statusOf(err); status != exitOK {
+			t.Fatalf("exit status %d: %s", status, said.String())
+		}
+		listed := map[string]auditLine{}
+		for line := range bytes.Lines(out) {
+			var l auditLine
+			if err := json.Unmarshal(line, &l); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			listed[l.Domain] = l
+		}
+		for _, c := range cases {
+			l, ok := listed[c.name]
+			verdict := strings.TrimSuffix(l.DNS.Verdict+"/"+l.DNS.Reason, "/")
+			if c.verdict != "parked" && (!ok || verdict != c.verdict || l.Audit.Change != change) {
+				t.Errorf("%s: listed %t, %s, %s, want %s, %s", c.name, ok, verdict, l.Audit.Change, c.verdict, change)
+			}
+			if takesTwo := c.verdict == "free" || c.verdict == "moved"; takesTwo && l.Audit.Section != "unconfirmed" {
+				t.Errorf("%s: %s after looks of one day", c.name, l.Audit.Section)
+			}
+		}
+	}
+	asked := o.Asked()
+	if slices.Sort(asked); len(slices.Compact(slices.Clone(asked))) != len(asked) {
+		t.Errorf("the registry was asked twice for a domain: %v", asked)
+	}
+}
+
+// auditLine is what this test reads of a name on the list of an audit.
+type auditLine struct {
+	Domain string
+	DNS    struct{ Verdict, Reason string }
+	Audit  struct{ Section, Change string }
 }
 
 // testExplain holds what an operator reads of some names.
