@@ -180,9 +180,16 @@ func (t *testimony) words() []string {
 
 // overrule puts what a name server said with authority in the place of what the resolver said.
 func (r *Resolver) overrule(ctx context.Context, x exchanger, a *Answer, w *witness) {
+	a.CNAMEs = nil
+	r.overruleEnd(ctx, x, a, w, a.Asked)
+	a.Nameservers = slices.Clone(a.Inquiry.Parent.Nameservers)
+}
+
+// overruleEnd is overrule of what the resolver said of the end of the CNAME chain alone: that up to there stands.
+func (r *Resolver) overruleEnd(ctx context.Context, x exchanger, a *Answer, w *witness, end string) {
 	var replies [2]message
 	for i, qtype := range families {
-		q := query{name: a.Asked, qtype: qtype}
+		q := query{name: end, qtype: qtype}
 		t := w.told
 		if qtype != mdns.TypeA {
 			t = r.askDirectly(ctx, w.addr, q)
@@ -193,8 +200,8 @@ func (r *Resolver) overrule(ctx context.Context, x exchanger, a *Answer, w *witn
 			replies[i].reply.Attempts = 1
 		}
 		replies[i].reply.Server = netip.AddrPortFrom(w.addr, directPort)
+		replies[i].chain = chain{names: slices.Clone(a.CNAMEs)}.join(replies[i].chain)
 	}
 	r.chase(ctx, x, a, replies[0], replies[1])
 	a.CheckingDisabled = Reply{}
-	a.Nameservers = slices.Clone(a.Inquiry.Parent.Nameservers)
 }

@@ -41,7 +41,7 @@ func (i *Inquiry) note(format string, args ...any) {
 func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 	domain := a.Registrable
 	if o.Verdict == Dangling && len(a.CNAMEs) > 0 {
-		domain = Registrable(a.CNAMEs[len(a.CNAMEs)-1])
+		domain = Registrable(last(a.CNAMEs))
 	}
 	if domain == "" || ctx.Err() != nil {
 		return
@@ -57,7 +57,7 @@ func (r *Resolver) Inquire(ctx context.Context, a *Answer, o *Ownership) {
 	case NotDelegated, NameMissing:
 		r.doubtAbsence(ctx, x, a)
 	case Dangling:
-		r.look(ctx, x, a, domain)
+		r.doubtTarget(ctx, x, a, domain)
 	case Broken:
 		if o.Reason != ReasonLoop {
 			r.doubtFailure(ctx, x, a, o.Reason)
@@ -130,6 +130,24 @@ func (r *Resolver) doubtMissing(ctx context.Context, x exchanger, a *Answer) {
 	if withheld || !a.Apex.Status.OK() {
 		a.Apex.Status = StatusNoError
 		a.Nameservers = slices.Clone(i.Parent.Nameservers)
+	}
+}
+
+// doubtTarget asks the servers of its delegation for the end of a CNAME chain that the resolver says is not there: a resolver
+// that withholds it, or is out of date, would have somebody delete what works.
+func (r *Resolver) doubtTarget(ctx context.Context, x exchanger, a *Answer, domain string) {
+	i := r.look(ctx, x, a, domain)
+	if i.Parent.State != Delegated || len(a.CNAMEs) == 0 {
+		return
+	}
+	target := last(a.CNAMEs)
+	t := r.testify(ctx, x, i.Parent, target, 2)
+	switch {
+	case t.split:
+		i.Odds = "the name servers are at odds: " + strings.Join(t.words(), "; ")
+	case t.answer != nil && t.answer.told.status() != StatusNXDomain:
+		i.Overruled = "the resolver answered NXDOMAIN for " + target + ", " + t.answer.why + ": the resolver withholds it or is out of date"
+		r.overruleEnd(ctx, x, a, t.answer, target)
 	}
 }
 

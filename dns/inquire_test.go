@@ -49,6 +49,8 @@ mail   MX    10 www
 lost   CNAME gone.ru.
 lost2  CNAME host.gone.net.
 lost3  CNAME nothing.host.ru.
+alias  CNAME www.host.ru.
+alias2 CNAME alias.host.ru.
 `
 
 // hierarchy is a small internet with a parent zone at two servers of its own.
@@ -67,7 +69,7 @@ func newHierarchy(t *testing.T, known records) *hierarchy {
 	n.Zone("ripn.net", "a.dns A "+parentA+"\nb.dns A "+parentB)
 	n.Zone("elsewhere.net", "ns1 A "+childA)
 	n.Zone("ours.ru", childZone)
-	n.Zone("host.ru", "ns1 A "+childA+"\nns2 A "+childB)
+	n.Zone("host.ru", "ns1 A "+childA+"\nns2 A "+childB+"\nwww A 203.0.113.7\nalias CNAME www.host.ru.")
 	n.Zone("glueless.ru", "@ A 203.0.113.7")
 	n.Auth(parentA, "ru")
 	n.Auth(parentB, "ru")
@@ -156,6 +158,10 @@ func TestDecisionTable(t *testing.T) {
 	}
 	nx := fixtures.DNSFault{RCode: mdns.RcodeNameError}
 	servfail := fixtures.DNSFault{RCode: mdns.RcodeServerFailure}
+	targetGone := func(n *fixtures.Internet) {
+		byResolvers(nx, "www.host.ru")(n)
+		byResolvers(fixtures.DNSFault{OmitTarget: true}, "alias.ours.ru", "alias2.ours.ru", "alias.host.ru")(n)
+	}
 	for _, c := range []struct {
 		row   string
 		name  string
@@ -183,6 +189,12 @@ func TestDecisionTable(t *testing.T) {
 		{"20 the resolver withholds a domain", "ours.ru", nil, byResolvers(nx, "ours.ru"), "parked low", "withholds"},
 		{"20 the resolver withholds a domain, asked for a host", "www.ours.ru", nil, byResolvers(nx, "www.ours.ru", "ours.ru"), "parked low", "withholds"},
 		{"20 the resolver withholds a name", "www.ours.ru", nil, byResolvers(nx, "www.ours.ru"), "parked low", "withholds"},
+		{"20 the resolver withholds the target of a CNAME", "alias.ours.ru", records{}, targetGone, "parked low", "answered NXDOMAIN for www.host.ru"},
+		{"20 the resolver withholds the end of a longer chain", "alias2.ours.ru", records{}, targetGone, "parked low", "CNAME alias2.ours.ru → alias.host.ru → www.host.ru"},
+		{"24 the name servers are at odds about the target of a CNAME", "alias.ours.ru", records{}, func(n *fixtures.Internet) {
+			targetGone(n)
+			byServers("www.host.ru", fixtures.DNSFault{Denies: true}, childB)(n)
+		}, "unknown low", "name servers are at odds"},
 		{"20 the resolver is late with a missing name", "nothing.ours.ru", nil, byResolvers(nx, "ours.ru"), "name_missing low", "refers to"},
 		{
 			"21 DNSSEC, told by an extended error", "ours.ru", nil,
