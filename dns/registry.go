@@ -429,10 +429,10 @@ func stateOf(statuses []string, expires, now time.Time) RegistrationState {
 		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(statuses, w) })
 	}
 	switch {
+	case has("redemptionperiod", "pendingrestore"): // beside pendingDelete, which EPP says of all of it (RFC 3915 §2)
+		return RegRedemption
 	case has("pendingdelete"):
 		return RegPendingDelete
-	case has("redemptionperiod", "pendingrestore"):
-		return RegRedemption
 	case !expires.IsZero() && !expires.After(now):
 		return RegExpired
 	case has("clienthold", "serverhold", "notdelegated"):
