@@ -182,6 +182,7 @@ const (
 	classFailing class = iota
 	classOurs          // an address of ours at least
 	classForeign       // addresses, none of them ours
+	classNowhere       // special-purpose addresses alone, as one answers who hides a name
 	classAbsent        // no such name
 	classEmpty         // no address
 )
@@ -191,6 +192,8 @@ func (j *judgement) classify(a *Answer) class {
 	switch {
 	case slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { _, ok := j.n.Ours(addr); return ok || slices.Contains(j.origin, addr) }):
 		return classOurs
+	case len(a.Addrs) > 0 && !slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return !SpecialPurpose(addr) }):
+		return classNowhere
 	case len(a.Addrs) > 0:
 		return classForeign
 	case a.absent():
@@ -212,7 +215,7 @@ func (j *judgement) agreement() agreement {
 	switch {
 	case second == first && first != classOurs, second == classFailing && j.inquiry.Fault != ReasonNone:
 		return agrees
-	case second == classFailing:
+	case second == classFailing, second == classNowhere && first == classForeign:
 		return agreesNot
 	}
 	return contradicts
@@ -246,6 +249,8 @@ func (j *judgement) alone() string {
 		return "it was seen at one resolver alone"
 	case s.Server == "":
 		return "it was seen at one resolver alone" + at + ": name a second of another operator"
+	case s.State == SecondAnswered && len(s.Addrs) > 0:
+		return fmt.Sprintf("it was seen at one resolver alone%s: %s answers special-purpose addresses (%s)", at, s.Server, answered(s.A, s.AAAA, s.Addrs))
 	case s.State == SecondAnswered:
 		return fmt.Sprintf("it was seen at one resolver alone%s: %s fails for the name (%s)", at, s.Server, answered(s.A, s.AAAA, s.Addrs))
 	}

@@ -74,6 +74,7 @@ func TestSecondResolver(t *testing.T) {
 			nil,
 			byServers("away.ours.ru", fixtures.DNSFault{RCode: mdns.RcodeNameError, EDE: &fixtures.EDE{Code: 15}}, resolverB), "moved low", "own policy",
 		},
+		{"the second one leads nowhere", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, says(resolverB, "away.ours.ru", "0.0.0.0"), "moved low", resolverB + ":53 answers special-purpose addresses (0.0.0.0)"},
 		{"24 moved, and missing at another", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, byServers("away.ours.ru", nx, resolverB), "unknown low", "resolvers are at odds: " + resolverA + ":53 answers 93.184.1.1, " + resolverB + ":53 answers NXDOMAIN"},
 		{"24 moved, and ours at another", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, says(resolverB, "away.ours.ru", ours4), "unknown low", "answers " + ours4},
 		{"moved, elsewhere at another (geo-DNS)", "away.ours.ru", nil, []string{resolverA, resolverB}, nil, says(resolverB, "away.ours.ru", "93.184.2.2"), "moved high", "agrees: 93.184.2.2"},
