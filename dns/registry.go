@@ -274,7 +274,7 @@ func (g *Registry) consult(ctx context.Context, s source, domain string, urgency
 	case holds && kept.State == RegUnchecked:
 		return kept, true
 	case (s.once() || urgency == spare) && g.fresh(asked):
-		return unreliable(domain, notTwice), false
+		return notTwice(domain, asked), false
 	case g.claims(s, urgency) && asked.After(kept.AskedAt) && g.cfg.Now().Sub(asked) < registrationLost:
 		return Registration{Domain: domain, State: RegUnchecked, Retry: asked.Add(registrationLost), Why: "asked by a process that did not live to keep the answer"}, false
 	case s.once() && urgency == Idle:
@@ -283,7 +283,12 @@ func (g *Registry) consult(ctx context.Context, s source, domain string, urgency
 	return g.query(ctx, s, domain, urgency)
 }
 
-const notTwice = "asked within a day, without an answer to rely on; it is not asked twice"
+// notTwice is what is known of a domain that was asked for at that instant in vain, and may not be within a day.
+func notTwice(domain string, asked time.Time) Registration {
+	r := unreliable(domain, "asked within a day, without an answer to rely on; it is not asked twice")
+	r.Retry = asked.Add(registrationFresh)
+	return r
+}
 
 func unreliable(domain, why string) Registration {
 	return Registration{Domain: domain, State: RegUnknown, Why: why}

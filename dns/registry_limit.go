@@ -44,7 +44,7 @@ func (g *Registry) limited(ctx context.Context, s source, domain string, urgency
 		case err != nil:
 			return failing(ctx, domain, "that it is asked could not be kept", err), false
 		case !claimed: // another process was faster
-			return unreliable(domain, notTwice), false
+			return notTwice(domain, now), false
 		}
 	}
 	r, unable := s.ask(ctx, domain)

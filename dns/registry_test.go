@@ -253,6 +253,21 @@ func TestWhoisNeverTwiceADay(t *testing.T) {
 	}
 }
 
+// TestNotTwiceSaysWhen holds that a name that was asked for in vain, or by a process that did not live to keep the answer, comes back
+// with when it may be asked for again.
+func TestNotTwiceSaysWhen(t *testing.T) {
+	t.Parallel()
+	server, memory := fixtures.NewRegistrar(records{}), NewRegistryMemory()
+	g := bureau(t, nil, server, func(cfg *RegistryConfig) { cfg.Memory = memory })
+	asked := registryNow.Add(-time.Hour)
+	if ok, err := memory.Claim(t.Context(), "lost.ru", "193.0.20.2", asked, asked); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if r := g.Ask(t.Context(), "lost.ru", Patient); r.State != RegUnknown || !r.Retry.Equal(asked.AddDate(0, 0, 1)) || len(server.Asked()) != 0 {
+		t.Errorf("%+v, asked %v", r, server.Asked())
+	}
+}
+
 // TestFoundNameIsControl holds that a name found in the same process is as good as a control name.
 func TestFoundNameIsControl(t *testing.T) {
 	t.Parallel()
