@@ -16,6 +16,7 @@ func (s *Store) Cut(ctx context.Context, kind, vantage, settings string, since t
 	if err != nil || !ok || run.Complete || run.StartedAt.Before(since) {
 		return report.Run{}, false, err
 	}
+	run.Counts = report.Counts{} // it counts anew what it kept
 	err = s.fault(s.db.QueryRowContext(ctx, `SELECT settings FROM runs WHERE id = $1`, run.ID).Scan(&run.Settings))
 	return run, run.Settings == text(settings) && err == nil, err
 }

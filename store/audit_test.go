@@ -75,7 +75,7 @@ func testCut(t *testing.T, where string) {
 		t.Errorf("troubled %v", troubled)
 	}
 	// Cut by a signal it is finished, and goes on all the same.
-	found.FinishedAt, found.Trusted = hour(0), true
+	found.FinishedAt, found.Trusted, found.Counts = hour(0), true, report.Counts{Warn: 1, OK: 2}
 	if err := r.Finish(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,9 @@ func testCut(t *testing.T, where string) {
 	if again, err := s.Run(t.Context(), "a1"); err != nil || !again.FinishedAt.IsZero() || again.Trusted {
 		t.Errorf("it is not unfinished: %+v, %v", again, err)
 	}
+	if found.Counts != (report.Counts{}) {
+		t.Errorf("it goes on from counts of its own: %+v", found.Counts)
+	}
 	found.FinishedAt, found.Complete = hour(0), true
 	if err := r.Finish(t.Context(), found); err != nil {
 		t.Fatal(err)
@@ -95,6 +98,48 @@ func testCut(t *testing.T, where string) {
 	if found, ok, err := s.Cut(t.Context(), "audit", "", run.Settings, hour(-1)); ok || err != nil {
 		t.Errorf("a complete run: %+v, %v", found, err)
 	}
+}
+
+// testResumedPast holds that what a run saw before it was cut is no past of its own once it goes on, and is one again at its end.
+func testResumedPast(t *testing.T, where string) {
+	t.Helper()
+	s := open(t, where)
+	keep(t, s, "s0", -9, nil, seen{"a.example", "moved", triage.Warn}, seen{"b.example", "parked", triage.OK})
+	before := audited(t, s, report.Run{ID: "a0", Kind: "audit", StartedAt: hour(-8)})
+	for _, one := range []seen{{"a.example", "parked", triage.OK}, {"b.example", "moved", triage.Warn}} {
+		rec := recordOf("a0", hour(-8), one)
+		if err := before.Add(t.Context(), &rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := before.Finish(t.Context(), report.Run{ID: "a0", Kind: "audit", StartedAt: hour(-8), FinishedAt: hour(-8), Complete: true, Trusted: true}); err != nil {
+		t.Fatal(err)
+	}
+	run := report.Run{ID: "a1", Kind: "audit", StartedAt: hour(0)}
+	r := audited(t, s, run, seen{"a.example", "moved", triage.Warn}, seen{"b.example", "moved", triage.Warn})
+	past := func(when, a string) {
+		t.Helper()
+		for name, want := range map[string]string{"a.example": a, "b.example": "moved"} {
+			if p, err := s.Past(t.Context(), name, ""); err != nil || p.Trusted.Verdict != want || p.Last.Verdict != "moved" {
+				t.Errorf("%s, %s: %+v, %v, want %s", when, name, p, err, want)
+			}
+		}
+	}
+	run.FinishedAt, run.Trusted = hour(0), true
+	if err := r.Finish(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	past("cut", "moved")
+	r, err := s.Resume(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	past("gone on with", "parked")
+	run.Complete = true
+	if err := r.Finish(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	past("at its end", "moved")
 }
 
 // testLast holds that an audit is compared with the last one that is complete and trusted.

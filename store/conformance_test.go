@@ -28,7 +28,7 @@ func conformance(t *testing.T, where func(t *testing.T) string) {
 		"newer schema": testNewer, "opened by many at once": testOpenedByMany, "canceled": testCanceled, "batches": testBatches,
 		"several addresses of a name": testSeveralAddresses, "many names": testMany,
 		"past": testPast, "past of overlapping runs": testPastOverlap, "past of further names": testPastFurther,
-		"a run that was cut goes on": testCut, "the last run of a kind": testLast, "one at a time": testExclusive,
+		"a run that was cut goes on": testCut, "what it saw is no past of its own": testResumedPast, "the last run of a kind": testLast, "one at a time": testExclusive,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -45,13 +45,18 @@ func (s *Store) Begin(ctx context.Context, run report.Run) (*Recording, error) {
 	return s.recording(ctx, run, 0)
 }
 
-// Resume goes on with a run that [Store.Cut] returned: it is unfinished again, and what is added follows what it has.
+// Resume goes on with a run that [Store.Cut] returned: it is unfinished again, and what is added follows what it has. Spans of the
+// history that began with it are taken out until it ends: what it saw before it was cut is no past of its own.
 func (s *Store) Resume(ctx context.Context, run report.Run) (*Recording, error) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
 	var last sql.NullInt64
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE runs SET finished = NULL, complete = false, trusted = false WHERE id = $1`, run.ID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM history WHERE kind = $2 AND vantage = $3 AND EXISTS (SELECT 1 FROM records r
+			WHERE r.run = $1 AND r.name = history.name AND r.since = history.since AND r.checked = r.since)`, run.ID, run.Kind, run.Vantage); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT max(seq) FROM records WHERE run = $1`, run.ID).Scan(&last)
