@@ -26,7 +26,7 @@ type audit struct {
 	before    report.Run            // the last audit; its ID is "" where there was none
 	last      map[string]*lastEntry // the names of its list
 	kept      map[string]*report.Record
-	managers  []string // of the whole inventory
+	managers  []string // of the whole inventory, and of what is gone from it; sorted
 	rows      []report.AuditRow
 	past      *past
 	breaker   triage.Breaker
@@ -199,7 +199,7 @@ func (a *audit) takeKept(ctx context.Context, all *inventory.Union, progress *re
 		rec.Domain, rec.Owner, rec.Manager, rec.Source = cmp.Or(m.Display, m.Name), m.Owner, m.Manager, m.Source
 		progress.Done(rec.Severity)
 		standing := standingOf(rec)
-		turn, err := a.turnOf(ctx, rec, &standing)
+		turn, err := a.turnOf(ctx, m.Domain, rec, &standing)
 		if err != nil {
 			return reused, err
 		}
@@ -215,9 +215,9 @@ func (a *audit) takeKept(ctx context.Context, all *inventory.Union, progress *re
 }
 
 // turnOf makes the turn of a name that a run that was cut looked at.
-func (a *audit) turnOf(ctx context.Context, rec *report.Record, s *triage.Standing) (triage.Turn, error) {
+func (a *audit) turnOf(ctx context.Context, d inventory.Domain, rec *report.Record, s *triage.Standing) (triage.Turn, error) {
 	f := triage.Facts{
-		Domain: inventory.Domain{Name: rec.Name}, Owner: &dns.Ownership{Verdict: s.Verdict, Reason: s.Reason, Confidence: s.Confidence},
+		Domain: d, Owner: &dns.Ownership{Verdict: s.Verdict, Reason: s.Reason, Confidence: s.Confidence},
 		DNS: &dns.Answer{Name: rec.Name, Registrable: dns.Registrable(rec.Name)},
 	}
 	if rec.DNS != nil {
@@ -283,6 +283,11 @@ func (a *audit) list(in *input) *report.Audit {
 			}
 		}
 	}
+	for i := range a.rows { // who had a list keeps it, so that his last one says nothing any more
+		if at, known := slices.BinarySearch(a.managers, a.rows[i].Record.Manager); !known {
+			a.managers = slices.Insert(a.managers, at, a.rows[i].Record.Manager)
+		}
+	}
 	return &report.Audit{Run: a.run, Before: a.before, Rows: a.rows, Method: a.method(in), Degraded: degraded}
 }
 
@@ -311,6 +316,9 @@ func (a *audit) freeze() (why string) {
 		d.Verdict, d.Reason, d.Confidence = string(before), "", string(dns.Low)
 		row.Record.DNS = &d
 		row.Section, row.Action = triage.SectionFrozen, triage.ActionInvestigate
+		if row.Change == triage.ChangeChanged {
+			row.Change = triage.ChangeUnchanged // the old verdict stands
+		}
 	}
 	return why
 }

@@ -7,8 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"certscan/dns"
+	"certscan/inventory"
+	"certscan/report"
 	"certscan/store"
+	"certscan/triage"
 )
 
 // TestManagerFiles holds that each manager has a file of his own inside the folder, whatever his name is.
@@ -74,6 +79,30 @@ func TestAuditFolder(t *testing.T) {
 	for run, err := range s.Runs(t.Context()) {
 		if err != nil || !run.FinishedAt.IsZero() {
 			t.Errorf("%+v, %v", run, err)
+		}
+	}
+}
+
+// TestFrozenRow holds that a name that stood on the last list, and turned bad with too many others, shows what it was: no change.
+func TestFrozenRow(t *testing.T) {
+	t.Parallel()
+	a, now := &audit{last: map[string]*lastEntry{}}, time.Now()
+	for i, name := range []string{"a.test", "b.test", "c.test"} {
+		if was := (triage.Standing{Verdict: dns.Mixed, Findings: []triage.Finding{{Code: triage.SplitAddresses, Severity: triage.Warn}}}); i > 0 {
+			a.last[name] = &lastEntry{standing: was}
+		}
+		r := triage.Policy{}.Judge(&triage.Facts{
+			Domain: inventory.Domain{Name: name}, DNS: &dns.Answer{Name: name, Registrable: name}, Owner: &dns.Ownership{Verdict: dns.Moved, Confidence: dns.Low},
+			Past: &triage.Past{Trusted: triage.Span{Verdict: dns.Mixed, Since: now}},
+		}, now)
+		rec := report.NewRecord("r", "", &r)
+		a.breaker.Add(triage.NewTurn(&r.Facts, now))
+		a.take(rec, standingOf(&rec))
+	}
+	a.freeze()
+	for i, want := range []triage.Change{triage.ChangeNew, triage.ChangeUnchanged, triage.ChangeUnchanged} {
+		if r := &a.rows[i]; r.Section != triage.SectionFrozen || r.Change != want || r.Record.DNS.Verdict != "mixed" {
+			t.Errorf("%s: %s, %s, %s, want %s", r.Record.Name, r.Section, r.Change, r.Record.DNS.Verdict, want)
 		}
 	}
 }
