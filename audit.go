@@ -101,7 +101,7 @@ func (a *audit) begin(ctx context.Context, all *inventory.Union) (err error) {
 // reuse notes what a run that was cut knows of a name already. What it could not tell, or nobody can read, is looked at again.
 func (a *audit) reuse(k store.Kept) {
 	rec, err := report.DecodeRecord(k.Record)
-	if v := dns.Verdict(k.Verdict); err != nil || v == dns.Unknown || v == dns.NotDelegated {
+	if v := dns.Verdict(k.Verdict); err != nil || v == "" || v == dns.Unknown || v == dns.NotDelegated {
 		return
 	}
 	a.kept[rec.Name] = &rec
@@ -170,20 +170,21 @@ func (a *audit) look(ctx context.Context, s streams, progress *report.Progress, 
 	a.run.Complete = summary.Complete && !unread
 	a.run.Trusted, a.run.Reason = summary.Untrusted == "", summary.Untrusted
 	if pipeline.Registry != nil {
-		a.date(ctx, pipeline.Registry)
+		a.date(ctx, pipeline.Registry, pipeline.RegistrationEvery)
 	}
 	return nil
 }
 
-// date adds when registrations began that a run that was cut was told of: they are kept, and no registry is asked.
-func (a *audit) date(ctx context.Context, registry *dns.Registry) {
+// date adds when registrations began that a run that was cut was told of: they are kept, and what was asked of a registry within a
+// day it is not asked again.
+func (a *audit) date(ctx context.Context, registry *dns.Registry, every time.Duration) {
 	for i := range a.rows {
 		row := &a.rows[i]
 		rec := a.kept[row.Record.Name]
 		if rec == nil || rec.DNS == nil || rec.DNS.Registration.Source == "" {
 			continue
 		}
-		row.Registered = registry.Ask(ctx, dns.Registrable(row.Record.Name), dns.Idle).Created
+		row.Registered = registry.Refresh(ctx, dns.Registrable(row.Record.Name), every).Created
 	}
 }
 
@@ -339,12 +340,17 @@ func stateOf(s *triage.Standing) report.AuditState {
 	return report.AuditState{Verdict: string(s.Verdict), Reason: string(s.Reason), Severity: s.Severity()}
 }
 
-// registrationOf returns what the registry said of a name.
+// registrationOf returns what the registry said of a name's domain; of that to which its CNAME leads, when it may be asked.
 func registrationOf(r *triage.Result) dns.Registration {
-	if a := r.Facts.DNS; a != nil && a.Inquiry != nil {
-		return a.Inquiry.Registration
+	a := r.Facts.DNS
+	if a == nil || a.Inquiry == nil {
+		return dns.Registration{}
 	}
-	return dns.Registration{}
+	said := a.Inquiry.Registration
+	if said.Domain != a.Registrable {
+		said = dns.Registration{Retry: said.Retry}
+	}
+	return said
 }
 
 // method tells how it was looked.

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +107,66 @@ func TestFrozenRow(t *testing.T) {
 		if r := &a.rows[i]; r.Section != triage.SectionFrozen || r.Change != want || r.Record.DNS.Verdict != "mixed" {
 			t.Errorf("%s: %s, %s, %s, want %s", r.Record.Name, r.Section, r.Change, r.Record.DNS.Verdict, want)
 		}
+	}
+}
+
+// TestDatedRows holds that a run that goes on tells from the store when registrations began, and asks no registry for that: neither
+// about what was kept weeks ago, nor where the answer was of no use.
+func TestDatedRows(t *testing.T) {
+	t.Parallel()
+	asked := atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(server.Close)
+	memory, now := dns.NewRegistryMemory(), time.Now().UTC().Truncate(time.Second)
+	registry, err := dns.NewRegistry(dns.RegistryConfig{RDAPURL: server.URL, Memory: memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, host := now.AddDate(-3, 0, 0), strings.TrimPrefix(server.URL, "http://")
+	if err := memory.Keep(t.Context(), dns.Registration{
+		Domain: "old.test", Server: host, State: dns.Registered, Created: created, Expires: now.AddDate(1, 0, 0), AskedAt: now.AddDate(0, 0, -10),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := memory.Claim(t.Context(), "vain.test", host, now.Add(-time.Hour), now.Add(-time.Hour)); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	a := &audit{kept: map[string]*report.Record{}}
+	for name, state := range map[string]dns.RegistrationState{"old.test": dns.Registered, "vain.test": dns.RegUnknown} {
+		r := triage.Result{Facts: triage.Facts{
+			Domain: inventory.Domain{Name: name}, DNS: &dns.Answer{Name: name, Registrable: name, Inquiry: &dns.Inquiry{Registration: dns.Registration{
+				Domain: name, State: state, Source: "rdap",
+			}}},
+		}}
+		rec := report.NewRecord("r", "", &r)
+		a.kept[name] = &rec
+		a.rows = append(a.rows, report.AuditRow{Record: rec})
+	}
+	a.date(t.Context(), registry, dns.RegistrationEvery)
+	for i := range a.rows {
+		if r := &a.rows[i]; r.Registered.Equal(created) != (r.Record.Name == "old.test") {
+			t.Errorf("%s registered %s", r.Record.Name, r.Registered)
+		}
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the registry was asked %d times", n)
+	}
+}
+
+// TestRegistrationOfTarget holds that a row tells when its own domain was registered, not that to which its CNAME leads.
+func TestRegistrationOfTarget(t *testing.T) {
+	t.Parallel()
+	of := dns.Registration{Domain: "target.test", State: dns.Registered, Created: time.Unix(1, 0), Retry: time.Unix(2, 0)}
+	r := triage.Result{Facts: triage.Facts{DNS: &dns.Answer{Registrable: "own.test", Inquiry: &dns.Inquiry{Registration: of}}}}
+	if got := registrationOf(&r); !got.Created.IsZero() || !got.Retry.Equal(of.Retry) {
+		t.Errorf("%+v", got)
+	}
+	r.Facts.DNS.Registrable = of.Domain
+	if got := registrationOf(&r); !got.Created.Equal(of.Created) {
+		t.Errorf("%+v", got)
 	}
 }
 

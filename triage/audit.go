@@ -66,7 +66,7 @@ func (s *Standing) Section() Section {
 	switch {
 	case s.Frozen:
 		return SectionFrozen
-	case s.Verdict == dns.Unknown:
+	case s.untold():
 		return SectionUnknown
 	case !s.away():
 		return SectionAttention
@@ -77,6 +77,9 @@ func (s *Standing) Section() Section {
 	}
 	return SectionOrphan
 }
+
+// untold reports whether the verdict could not be told; a failure of our own leaves none.
+func (s *Standing) untold() bool { return s.Verdict == dns.Unknown || s.Verdict == "" }
 
 // away reports whether nobody reaches us by the name itself, and nobody said that this is as it should be.
 func (s *Standing) away() bool {
@@ -124,7 +127,7 @@ func (s *Standing) ChangeFrom(before *Standing) Change {
 	switch {
 	case before == nil || !before.Listed():
 		return ChangeNew
-	case s.Verdict == dns.Unknown || s.Frozen:
+	case s.untold() || s.Frozen:
 		return ChangeUnchanged
 	case before.Verdict == s.Verdict && before.Reason == s.Reason && before.Severity() == s.Severity():
 		return ChangeUnchanged

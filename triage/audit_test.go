@@ -43,6 +43,7 @@ func TestAuditSection(t *testing.T) {
 		{"parked, a further name is gone", stood(dns.Parked, "", dns.High, other), SectionAttention, ActionCallCustomer},
 		{"moved as expected, a further name is gone", stood(dns.Moved, "", dns.High, other, fine), SectionAttention, ActionCallCustomer},
 		{"could not be told", stood(dns.Unknown, "", dns.Low, found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
+		{"a failure of our own", stood("", "", "", found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
 		{"turned bad with many others", frozen, SectionFrozen, ActionInvestigate},
 		{"the name itself goes before a further one", stood(dns.Moved, "", dns.High, func() Finding {
 			f := other
@@ -90,6 +91,7 @@ func TestAuditChange(t *testing.T) {
 		{"another verdict", mixed, moved, ChangeChanged},
 		{"worse", dangling, taken, ChangeChanged},
 		{"could not be told this time", moved, unknown, ChangeUnchanged},
+		{"a failure of our own", moved, stood("", "", "", found(Inconclusive, ActionInvestigate)), ChangeUnchanged},
 		{"could not be told, was ours", ours, unknown, ChangeNew},
 	} {
 		if got := c.now.ChangeFrom(c.before); got != c.want {
