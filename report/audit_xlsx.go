@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -153,7 +154,7 @@ func (a *Audit) verdictSheets() []sheet {
 		s := sheet{name: verdict}
 		for i := range a.Rows {
 			r := &a.Rows[i]
-			if r.Section == triage.SectionSettled || r.Record.DNS == nil || r.Record.DNS.Verdict != verdict {
+			if r.Section == triage.SectionSettled || r.sheet() != verdict {
 				continue
 			}
 			s.rows = append(s.rows, shownCells(r))
@@ -169,6 +170,14 @@ func (a *Audit) verdictSheets() []sheet {
 		out = append(out, s)
 	}
 	return out
+}
+
+// sheet is the verdict on whose sheet a row stands. A name that failed for our own doing has none.
+func (r *AuditRow) sheet() string {
+	if r.Record.DNS == nil {
+		return "unknown"
+	}
+	return cmp.Or(r.Record.DNS.Verdict, "unknown")
 }
 
 // auditWidths are the widths of the columns, in characters.

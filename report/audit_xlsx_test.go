@@ -17,6 +17,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"certscan/fixtures"
+	"certscan/triage"
 )
 
 // TestWorkbook holds the sheets of a workbook, and what is in their cells.
@@ -48,6 +49,20 @@ func TestWorkbook(t *testing.T) {
 	}
 	if len(changes) != 1+7 {
 		t.Errorf("changes %q", changes)
+	}
+}
+
+// TestWorkbookFailure holds that a name that failed for our own doing, and has no verdict, stands on the sheet of what is unknown.
+func TestWorkbookFailure(t *testing.T) {
+	t.Parallel()
+	a := &Audit{Rows: []AuditRow{{Record: Record{Domain: "failed.example"}, Section: triage.SectionUnknown, Change: triage.ChangeNew}}}
+	f, err := excelize.OpenReader(bytes.NewReader(auditAs(t, FormatXLSX, a, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if rows, err := f.GetRows("unknown"); err != nil || len(rows) != 2 || !slices.Contains(rows[1], "failed.example") {
+		t.Errorf("%q, %v, sheets %q", rows, err, f.GetSheetList())
 	}
 }
 
