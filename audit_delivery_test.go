@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,39 @@ func TestDatedRows(t *testing.T) {
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("the registry was asked %d times", n)
+	}
+}
+
+// TestFingerprint holds that an audit that was cut does not go on under what changes its verdicts.
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	env := func(name string) (string, bool) { return "abcdefghijklmnop", name == "PROOF" }
+	of := func(edit func(*settings, *inventory.Domain)) string {
+		set, d := settings{config: new(configuration), env: env}, inventory.Domain{Name: "a.test", Display: "a.test"}
+		if edit != nil {
+			edit(&set, &d)
+		}
+		var all inventory.Union
+		all.Add(&d)
+		return set.fingerprint(&all)
+	}
+	same := of(nil)
+	if of(nil) != same || of(func(_ *settings, d *inventory.Domain) { d.Manager = "north" }) != same {
+		t.Error("what changes no verdict ends it")
+	}
+	for why, edit := range map[string]func(*settings, *inventory.Domain){
+		"challenge": func(_ *settings, d *inventory.Domain) { d.Challenge = "dns-01" },
+		"expect":    func(_ *settings, d *inventory.Domain) { d.Expect = inventory.ExpectElsewhere },
+		"servers": func(s *settings, _ *inventory.Domain) {
+			s.config.Ours.Servers = map[string][]address{"web1": {{addr: netip.MustParseAddr("192.0.2.1")}}}
+		},
+		"proof": func(s *settings, _ *inventory.Domain) {
+			s.config.Ours.Proof.Token.Env.value = value{"PROOF", place{doc: new(document)}}
+		},
+	} {
+		if of(edit) == same {
+			t.Errorf("%s: the same", why)
+		}
 	}
 }
 
