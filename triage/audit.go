@@ -66,7 +66,7 @@ func (s *Standing) Section() Section {
 	switch {
 	case s.Frozen:
 		return SectionFrozen
-	case s.untold():
+	case s.untold() || s.Verdict == dns.Invalid:
 		return SectionUnknown
 	case !s.away():
 		return SectionAttention

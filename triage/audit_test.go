@@ -44,6 +44,7 @@ func TestAuditSection(t *testing.T) {
 		{"moved as expected, a further name is gone", stood(dns.Moved, "", dns.High, other, fine), SectionAttention, ActionCallCustomer},
 		{"could not be told", stood(dns.Unknown, "", dns.Low, found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
 		{"a failure of our own", stood("", "", "", found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
+		{"no name that can be looked at", stood(dns.Invalid, "", dns.High, found(InvalidName, ActionInvestigate)), SectionUnknown, ActionInvestigate},
 		{"turned bad with many others", frozen, SectionFrozen, ActionInvestigate},
 		{"the name itself goes before a further one", stood(dns.Moved, "", dns.High, func() Finding {
 			f := other
