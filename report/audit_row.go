@@ -48,7 +48,7 @@ func (r *AuditRow) cells() []any {
 		rec.Manager, rec.Owner, rec.Domain, rec.Name, string(r.Section), string(r.Change),
 		d.Verdict, d.Reason, verdictText(d.Verdict, d.Reason), d.Confidence, rec.Since, verdictText(r.Before.Verdict, r.Before.Reason),
 		string(r.Action), r.proposed(), d.Registration.State, r.Registered, d.Registration.Expires,
-		d.Registration.Source, r.Retry, strings.Join(d.Evidence, "; "), r.codes(), rec.Source, rec.CheckedAt,
+		d.Registration.Source, r.Retry, r.evidence(), r.codes(), rec.Source, rec.CheckedAt,
 		"",
 	}
 }

@@ -52,6 +52,41 @@ func sampleAudit() *Audit {
 	}
 }
 
+// TestAuditTellsWhy holds that people are told why a name of ours stands on the list, or what is wrong with a further name, once.
+func TestAuditTellsWhy(t *testing.T) {
+	t.Parallel()
+	row := auditRow("ours.example", "ours.example", "north", dns.Parked, "", triage.CAAForbids, triage.SectionAttention, triage.ChangeNew, triage.ActionFixDNS)
+	row.Record.DNS.Evidence = []string{"A 192.0.2.1 is ours", "the list says so"}
+	row.Record.Findings = []finding{
+		{Code: triage.CAAForbids, Severity: triage.Warn, Message: "CAA forbids it"},
+		{Code: triage.MovedAway, Severity: triage.Warn, Message: "A 198.51.100.1 is not ours", Name: "mail.ours.example"},
+		{Code: triage.Inconclusive, Severity: triage.Warn, Message: "the list says so; not expected"},
+		{Code: triage.CertExpired, Severity: triage.Urgent, Message: "the certificate has ended"},
+	}
+	const want = "CAA forbids it; mail.ours.example: A 198.51.100.1 is not ours; the list says so; not expected; A 192.0.2.1 is ours"
+	a := &Audit{Rows: []AuditRow{row}}
+	for _, f := range []Format{FormatTable, FormatCSV, FormatHTML, FormatMarkdown} {
+		if got := string(auditAs(t, f, a, 0)); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", f, got)
+		}
+	}
+	for section, want := range map[triage.Section]string{
+		triage.SectionOrphan: "mail.ours.example: A 198.51.100.1 is not ours; A 192.0.2.1 is ours; the list says so", triage.SectionSettled: "A 192.0.2.1 is ours; the list says so",
+	} {
+		row.Section = section
+		if got := row.evidence(); got != want {
+			t.Errorf("%s: %s, want %s", section, got, want)
+		}
+	}
+	for range 99 {
+		row.Record.Findings = append(row.Record.Findings, row.Record.Findings[1])
+	}
+	row.Section = triage.SectionOrphan
+	if got := row.evidence(); !strings.Contains(got, "; and 92 findings more; A 192.0.2.1 is ours") {
+		t.Error(got)
+	}
+}
+
 func auditAs(t *testing.T, f Format, a *Audit, width int) []byte {
 	t.Helper()
 	var w bytes.Buffer

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -126,11 +127,35 @@ func (r *AuditRow) registration() string {
 	return d.Registration.State
 }
 
+// findingsShown is how many findings are told of a row in words; the codes of all are listed.
+const findingsShown = 8
+
+// evidence tells why the name stands on the list: what the findings say where the verdict does not say it, of a name that is ours
+// and of further names, then what the verdict rests on.
 func (r *AuditRow) evidence() string {
-	if r.Record.DNS == nil {
-		return ""
+	var parts []string
+	for i := range r.Record.Findings {
+		f := triage.Finding(r.Record.Findings[i])
+		switch {
+		case !f.Listed(), r.Section == triage.SectionSettled, r.Section == triage.SectionFrozen:
+		case f.Name != "":
+			parts = append(parts, f.Name+": "+f.Message)
+		case r.Section == triage.SectionAttention:
+			parts = append(parts, f.Message)
+		}
 	}
-	return strings.Join(r.Record.DNS.Evidence, "; ")
+	if more := len(parts) - findingsShown; more > 0 {
+		parts = append(parts[:findingsShown], fmt.Sprintf("and %s more", Plural(more, "finding")))
+	}
+	told := strings.Join(parts, "; ")
+	if d := r.Record.DNS; d != nil {
+		for _, sentence := range d.Evidence {
+			if !strings.Contains(told, sentence) {
+				parts = append(parts, sentence)
+			}
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // markdown writes the list as tables of GitHub's Markdown, one a manager and section.

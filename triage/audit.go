@@ -56,6 +56,9 @@ func (s *Standing) Listed() bool {
 	return s.Frozen || slices.ContainsFunc(s.Findings, listed)
 }
 
+// Listed reports whether a finding puts its name on the list of an audit.
+func (f Finding) Listed() bool { return listed(f) }
+
 // listed reports whether a finding puts its name on the list.
 func listed(f Finding) bool {
 	return f.Severity != OK && slices.ContainsFunc(rules, func(r rule) bool { return r.code == f.Code && r.about == ofName })
