@@ -107,7 +107,8 @@ func fileOf(manager string, taken map[string]string) string {
 func (s *settings) fingerprint(all *inventory.Union) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintln(h, version(), s.ours, s.allowPrivate, s.resolvers, s.registration, s.rdapURL, s.whoisServer, s.controls, s.probe, s.port) // never fails (hash.Hash)
-	token, _ := s.config.proofToken(s.env)                                                                                                        // the run itself tells what is wrong with it
+	// The run itself tells what is wrong with the token.
+	token, _ := s.config.proofToken(s.env)
 	_, _ = fmt.Fprintln(h, s.config.servers(), token)
 	for m := range all.Names() {
 		_, _ = fmt.Fprintln(h, m.Name, m.SANs, m.Expect, m.Origin, m.Verify, m.Ports, m.Challenge)
