@@ -40,7 +40,7 @@ type lastEntry struct {
 }
 
 // openAudit opens the store, keeps other audits away, and begins a run or goes on with one that was cut.
-func openAudit(ctx context.Context, s streams, set settings, all *inventory.Union) (_ *audit, err error) {
+func openAudit(ctx context.Context, s streams, set settings, all *inventory.Union, scope string) (_ *audit, err error) {
 	where, err := set.where(s.env)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func openAudit(ctx context.Context, s streams, set settings, all *inventory.Unio
 	if a.past, err = newPast(ctx, a.store, a.run.Vantage); err != nil {
 		return nil, err
 	}
-	if err := a.begin(ctx, all); err != nil {
+	if err := a.begin(ctx, all, scope); err != nil {
 		return nil, err
 	}
 	return a, a.compare(ctx)
@@ -74,10 +74,10 @@ func openAudit(ctx context.Context, s streams, set settings, all *inventory.Unio
 func (a *audit) close() error { return errors.Join(a.release(), a.store.Close()) }
 
 // begin begins the run, or goes on with the last one where that was cut not long ago and was told the same.
-func (a *audit) begin(ctx context.Context, all *inventory.Union) (err error) {
+func (a *audit) begin(ctx context.Context, all *inventory.Union, scope string) (err error) {
 	now := time.Now().UTC()
-	a.run = report.Run{ID: runID(), Kind: "audit", StartedAt: now, Settings: a.set.fingerprint(all)}
-	cut, ok, err := a.store.Cut(ctx, a.run.Kind, a.run.Vantage, a.run.Settings, now.Add(-auditResumed))
+	a.run = report.Run{ID: runID(), Kind: "audit", StartedAt: now, Settings: a.set.fingerprint(all), Scope: scope}
+	cut, ok, err := a.store.Cut(ctx, a.run, now.Add(-auditResumed))
 	if err != nil {
 		return err
 	}
@@ -107,9 +107,13 @@ func (a *audit) reuse(k store.Kept) {
 	a.kept[rec.Name] = &rec
 }
 
-// compare reads the list of the last audit.
+// compare reads the list of the last audit of the same; for names that stood on the command line, of the whole inventory
+// where there is none.
 func (a *audit) compare(ctx context.Context) error {
-	before, ok, err := a.store.Last(ctx, a.run.Kind, a.run.Vantage)
+	before, ok, err := a.store.Last(ctx, a.run.Kind, a.run.Vantage, a.run.Scope)
+	if err == nil && !ok && a.run.Scope != wholeInventory {
+		before, ok, err = a.store.Last(ctx, a.run.Kind, a.run.Vantage, wholeInventory)
+	}
 	if err != nil || !ok {
 		return err
 	}
@@ -272,7 +276,7 @@ func (a *audit) take(rec report.Record, now triage.Standing) *report.AuditRow {
 // list puts the audit together: what is gone from the inventory stood on the last list as well.
 func (a *audit) list(in *input) *report.Audit {
 	degraded := a.freeze()
-	if a.run.Complete {
+	if a.run.Complete && a.before.Scope == a.run.Scope {
 		for _, last := range a.last {
 			if !last.present {
 				if last.record.DNS != nil {

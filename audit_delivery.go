@@ -116,6 +116,24 @@ func (s *settings) fingerprint(all *inventory.Union) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// wholeInventory is the scope of an audit of lists.
+const wholeInventory = ""
+
+// scope tells audits of lists from those of names that somebody wrote on the command line: one of a single name must not make
+// the next weekly list say that all others are gone, or new.
+func (in *input) scope(all *inventory.Union) string {
+	if len(in.arguments) == 0 || len(in.files) > 0 {
+		return wholeInventory
+	}
+	var names []string
+	for m := range all.Names() {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, " ")))
+	return "names " + hex.EncodeToString(sum[:])
+}
+
 // tellAudit writes the closing count.
 func tellAudit(w io.Writer, list *report.Audit, in *input) error {
 	sections, fresh := map[triage.Section]int{}, 0

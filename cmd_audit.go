@@ -48,7 +48,7 @@ func runAudit(ctx context.Context, s streams, set settings, arguments []string) 
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("read domains: %w", err)
 	}
-	a, err := openAudit(ctx, s, set, all)
+	a, err := openAudit(ctx, s, set, all, in.scope(all))
 	if err != nil {
 		return err
 	}

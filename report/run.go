@@ -27,6 +27,8 @@ type Run struct {
 	Counts  Counts `json:"counts"`
 	// Settings tells what a run was told of what is ours; a store goes by it whether one that was cut can go on.
 	Settings string `json:"-"`
+	// Scope tells of what it is a run: "" is the whole inventory; runs of something else are compared among themselves.
+	Scope string `json:"-"`
 	// Problem is why the run counts for nothing although it is complete and trusted, such as a list without a name.
 	Problem string `json:"-"`
 }

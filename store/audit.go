@@ -9,22 +9,26 @@ import (
 	"certscan/report"
 )
 
-// Cut returns the newest run of a kind and vantage point if it was cut or killed, began no earlier than since, and was told the same
-// settings; ok is false where the newest is complete, older or another.
-func (s *Store) Cut(ctx context.Context, kind, vantage, settings string, since time.Time) (run report.Run, ok bool, err error) {
-	run, ok, err = s.one(ctx, `SELECT `+runColumns+` FROM runs WHERE kind = $1 AND vantage = $2 ORDER BY started DESC, id DESC LIMIT 1`, kind, vantage)
+// Cut returns the newest run of like's kind, vantage point and scope if it was cut or killed, began no earlier than since, and
+// was told like's settings; ok is false where the newest is complete, older or another.
+func (s *Store) Cut(ctx context.Context, like report.Run, since time.Time) (run report.Run, ok bool, err error) {
+	run, ok, err = s.one(ctx, `SELECT `+runColumns+` FROM runs WHERE kind = $1 AND vantage = $2 AND scope = $3 ORDER BY started DESC, id DESC LIMIT 1`,
+		like.Kind, like.Vantage, text(like.Scope))
 	if err != nil || !ok || run.Complete || run.StartedAt.Before(since) {
 		return report.Run{}, false, err
 	}
 	run.Counts = report.Counts{} // it counts anew what it kept
 	err = s.fault(s.db.QueryRowContext(ctx, `SELECT settings FROM runs WHERE id = $1`, run.ID).Scan(&run.Settings))
-	return run, run.Settings == text(settings) && err == nil, err
+	run.Scope = like.Scope
+	return run, run.Settings == text(like.Settings) && err == nil, err
 }
 
-// Last returns the newest complete and trusted run of a kind and vantage point; ok is false where there is none.
-func (s *Store) Last(ctx context.Context, kind, vantage string) (run report.Run, ok bool, err error) {
-	return s.one(ctx, `SELECT `+runColumns+` FROM runs WHERE kind = $1 AND vantage = $2 AND finished IS NOT NULL AND complete AND trusted
-		ORDER BY started DESC, id DESC LIMIT 1`, kind, vantage)
+// Last returns the newest complete and trusted run of a kind, vantage point and scope; ok is false where there is none.
+func (s *Store) Last(ctx context.Context, kind, vantage, scope string) (run report.Run, ok bool, err error) {
+	run, ok, err = s.one(ctx, `SELECT `+runColumns+` FROM runs WHERE kind = $1 AND vantage = $2 AND scope = $3 AND finished IS NOT NULL AND complete AND trusted
+		ORDER BY started DESC, id DESC LIMIT 1`, kind, vantage, text(scope))
+	run.Scope = scope
+	return run, ok, err
 }
 
 // one returns the only run that a query gives.

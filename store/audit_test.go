@@ -44,17 +44,18 @@ func testCut(t *testing.T, where string) {
 	audited(t, s, run, seen{"a.example", "parked", triage.OK}, seen{"b.example", "moved", triage.Warn})
 	keep(t, s, "s1", 1, nil, seen{"a.example", "parked", triage.OK}) // of another kind
 	for why, c := range map[string]struct {
-		kind, vantage, settings string
-		since                   time.Time
+		kind, vantage, settings, scope string
+		since                          time.Time
 	}{
-		"of another kind": {"dns", "", run.Settings, hour(-1)}, "from elsewhere": {"audit", "fra", run.Settings, hour(-1)},
-		"told otherwise": {"audit", "", "ours 192.0.2.0/25", hour(-1)}, "too old": {"audit", "", run.Settings, hour(1)},
+		"of another kind": {"dns", "", run.Settings, "", hour(-1)}, "from elsewhere": {"audit", "fra", run.Settings, "", hour(-1)},
+		"told otherwise": {"audit", "", "ours 192.0.2.0/25", "", hour(-1)}, "too old": {"audit", "", run.Settings, "", hour(1)},
+		"of something else": {"audit", "", run.Settings, "names", hour(-1)},
 	} {
-		if got, ok, err := s.Cut(t.Context(), c.kind, c.vantage, c.settings, c.since); ok || err != nil {
+		if got, ok, err := s.Cut(t.Context(), report.Run{Kind: c.kind, Vantage: c.vantage, Settings: c.settings, Scope: c.scope}, c.since); ok || err != nil {
 			t.Errorf("a run %s: %+v, %v", why, got, err)
 		}
 	}
-	found, ok, err := s.Cut(t.Context(), "audit", "", run.Settings, hour(-1))
+	found, ok, err := s.Cut(t.Context(), run, hour(-1))
 	if err != nil || !ok || found.ID != "a1" || found.Settings != run.Settings {
 		t.Fatalf("%+v, %t, %v", found, ok, err)
 	}
@@ -79,7 +80,7 @@ func testCut(t *testing.T, where string) {
 	if err := r.Finish(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
-	if found, ok, err = s.Cut(t.Context(), "audit", "", run.Settings, hour(-1)); !ok || err != nil {
+	if found, ok, err = s.Cut(t.Context(), run, hour(-1)); !ok || err != nil {
 		t.Fatalf("a run that was cut by a signal: %t, %v", ok, err)
 	}
 	if r, err = s.Resume(t.Context(), found); err != nil {
@@ -95,7 +96,7 @@ func testCut(t *testing.T, where string) {
 	if err := r.Finish(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
-	if found, ok, err := s.Cut(t.Context(), "audit", "", run.Settings, hour(-1)); ok || err != nil {
+	if found, ok, err := s.Cut(t.Context(), run, hour(-1)); ok || err != nil {
 		t.Errorf("a complete run: %+v, %v", found, err)
 	}
 }
@@ -146,7 +147,7 @@ func testResumedPast(t *testing.T, where string) {
 func testLast(t *testing.T, where string) {
 	t.Helper()
 	s := open(t, where)
-	if run, ok, err := s.Last(t.Context(), "audit", ""); ok || err != nil {
+	if run, ok, err := s.Last(t.Context(), "audit", "", ""); ok || err != nil {
 		t.Errorf("an empty store: %+v, %v", run, err)
 	}
 	for i, edit := range []func(*report.Run){
@@ -163,7 +164,16 @@ func testLast(t *testing.T, where string) {
 		}
 	}
 	keep(t, s, "s1", 9, nil, seen{"a.example", "parked", triage.OK})
-	if run, ok, err := s.Last(t.Context(), "audit", ""); !ok || err != nil || run.ID != "a1" {
+	named := report.Run{ID: "n1", Kind: "audit", StartedAt: hour(8), Scope: "names"}
+	r := audited(t, s, named, seen{"a.example", "parked", triage.OK})
+	named.FinishedAt, named.Complete, named.Trusted = hour(8), true, true
+	if err := r.Finish(t.Context(), named); err != nil {
+		t.Fatal(err)
+	}
+	if run, ok, err := s.Last(t.Context(), "audit", "", "names"); !ok || err != nil || run.ID != "n1" || run.Scope != "names" {
+		t.Errorf("of some names: %+v, %t, %v", run, ok, err)
+	}
+	if run, ok, err := s.Last(t.Context(), "audit", "", ""); !ok || err != nil || run.ID != "a1" {
 		t.Errorf("%+v, %t, %v", run, ok, err)
 	}
 }

@@ -37,8 +37,8 @@ const recordColumns = 10
 func (s *Store) Begin(ctx context.Context, run report.Run) (*Recording, error) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO runs (id, kind, vantage, started, complete, trusted, reason, asked, urgent, warn, ok, settings)
-		VALUES ($1, $2, $3, $4, false, false, '', 0, 0, 0, 0, $5)`, run.ID, run.Kind, run.Vantage, millis(run.StartedAt), text(run.Settings))
+	_, err := s.db.ExecContext(ctx, `INSERT INTO runs (id, kind, vantage, started, complete, trusted, reason, asked, urgent, warn, ok, settings, scope)
+		VALUES ($1, $2, $3, $4, false, false, '', 0, 0, 0, 0, $5, $6)`, run.ID, run.Kind, run.Vantage, millis(run.StartedAt), text(run.Settings), text(run.Scope))
 	if err != nil {
 		return nil, s.fault(err)
 	}
