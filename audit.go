@@ -85,7 +85,7 @@ func (a *audit) begin(ctx context.Context, all *inventory.Union, scope string) (
 		a.recording, err = a.store.Begin(ctx, a.run)
 		return err
 	}
-	a.run = cut
+	a.run, a.run.Counts = cut, report.Counts{} // every name is counted anew, those that are known too
 	if a.recording, err = a.store.Resume(ctx, cut); err != nil {
 		return err
 	}
@@ -167,6 +167,9 @@ func (a *audit) look(ctx context.Context, s streams, progress *report.Progress, 
 		return nil
 	})
 	stop()
+	if err == nil {
+		err = a.recall(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -175,6 +178,27 @@ func (a *audit) look(ctx context.Context, s streams, progress *report.Progress, 
 	a.run.Trusted, a.run.Reason = summary.Untrusted == "", summary.Untrusted
 	if pipeline.Registry != nil {
 		a.date(ctx, pipeline.Registry, pipeline.RegistrationEvery)
+	}
+	return nil
+}
+
+// recall adds what the last audit said of names that did not stand on its list: mostly that they were ours.
+func (a *audit) recall(ctx context.Context) error {
+	if a.before.ID == "" {
+		return nil
+	}
+	for i := range a.rows {
+		row := &a.rows[i]
+		if a.last[row.Record.Name] != nil {
+			continue
+		}
+		verdict, reason, err := a.store.Said(ctx, a.before.ID, row.Record.Name)
+		if err != nil {
+			return err
+		}
+		if verdict != "" {
+			row.Before = report.AuditState{Verdict: verdict, Reason: reason, Severity: triage.OK}
+		}
 	}
 	return nil
 }
@@ -318,7 +342,7 @@ func (a *audit) freeze() (why string) {
 			seen += "/" + d.Reason
 		}
 		d.Evidence = append([]string{"frozen: this audit saw " + seen + ", with too many others at once"}, d.Evidence...)
-		d.Verdict, d.Reason, d.Confidence = string(before), "", string(dns.Low)
+		d.Verdict, d.Reason, d.Confidence = string(before.Before), string(before.BeforeReason), string(dns.Low)
 		row.Record.DNS = &d
 		row.Section, row.Action = triage.SectionFrozen, triage.ActionInvestigate
 		if row.Change == triage.ChangeChanged {

@@ -158,7 +158,7 @@ func TestKilledAudit(t *testing.T) {
 			name := fmt.Sprintf("%s%d.test", kind, i)
 			switch kind {
 			case "left":
-				second = append(second, name+" new")
+				second = append(second, name+" new parked")
 			case "away":
 				first, second = append(first, name+" new"), append(second, name+" unchanged moved")
 			case "back":
@@ -198,7 +198,7 @@ func TestKilledAudit(t *testing.T) {
 		t.Errorf("the registry was asked twice: %v", asked)
 	}
 	for i, r := range second {
-		second[i] = strings.Replace(r, " new", " unchanged moved", 1)
+		second[i] = strings.Replace(r, " new parked", " unchanged moved", 1)
 	}
 	second = slices.DeleteFunc(second, func(r string) bool { return strings.Contains(r, " gone ") })
 	slices.Sort(second)

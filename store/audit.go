@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"time"
 
@@ -55,6 +56,16 @@ func (s *Store) Kept(ctx context.Context, run string) iter.Seq2[Kept, error] {
 func (s *Store) Troubled(ctx context.Context, run string) iter.Seq2[Kept, error] {
 	return rows(ctx, s, scanKept, `SELECT r.name, r.verdict, r.record FROM records r
 		WHERE r.run = $1 AND r.severity <> 'OK' AND `+lastOfName+` ORDER BY r.seq`, run)
+}
+
+// Said returns the verdict that a run kept of a name last, and its reason; both are "" where it did not look at it.
+func (s *Store) Said(ctx context.Context, run, name string) (verdict, reason string, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT verdict, reason FROM records WHERE run = $1 AND name = $2 ORDER BY seq DESC LIMIT 1`,
+		run, text(name)).Scan(&verdict, &reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", "", nil
+	}
+	return verdict, reason, s.fault(err)
 }
 
 func scanKept(r *sql.Rows) (k Kept, err error) {

@@ -173,6 +173,11 @@ func testLast(t *testing.T, where string) {
 	if run, ok, err := s.Last(t.Context(), "audit", "", "names"); !ok || err != nil || run.ID != "n1" || run.Scope != "names" {
 		t.Errorf("of some names: %+v, %t, %v", run, ok, err)
 	}
+	for name, want := range map[string]string{"a.example": "parked", "b.example": ""} {
+		if verdict, _, err := s.Said(t.Context(), "a1", name); err != nil || verdict != want {
+			t.Errorf("a1 said %q of %s, %v", verdict, name, err)
+		}
+	}
 	if run, ok, err := s.Last(t.Context(), "audit", "", ""); !ok || err != nil || run.ID != "a1" {
 		t.Errorf("%+v, %t, %v", run, ok, err)
 	}

@@ -17,8 +17,9 @@ type Turn struct {
 	// Nameservers are those on which the verdict rests, where they are known: empty for a name that is clean, or points
 	// elsewhere, whose name servers are those of the new place.
 	Nameservers []string
-	// Before is what the last trusted run saw; empty where none did.
-	Before, Now dns.Verdict
+	// Before is what the last trusted run saw, and BeforeReason why; empty where none did.
+	Before, Now  dns.Verdict
+	BeforeReason dns.Reason
 	// Confirmed says that the verdict of now was seen at least six hours ago as well, by whatever run, and by two resolvers
 	// of different operators where it takes two: it lasts, and turns no more. So does what the list expects.
 	Confirmed bool
@@ -39,7 +40,7 @@ func NewTurn(f *Facts, now time.Time) Turn {
 		}
 	}
 	if f.Past != nil {
-		t.Before = f.Past.Trusted.Verdict
+		t.Before, t.BeforeReason = f.Past.Trusted.Verdict, f.Past.Trusted.Reason
 		t.Confirmed = f.Past.seenLongAgo(o.Verdict, now) && !unconfirmed(o) || agrees(f.Domain.Expect, o)
 	}
 	return t
@@ -263,12 +264,12 @@ func (b *Breaker) Degraded() string {
 	return text + "; those verdicts are frozen until two resolvers of different operators, and a look at least six hours later, see the same"
 }
 
-// Frozen tells the names whose verdicts are not to be acted on, each with what it was before.
-func (b *Breaker) Frozen() map[string]dns.Verdict {
-	out := map[string]dns.Verdict{}
-	before := map[string]dns.Verdict{}
+// Frozen tells the names whose verdicts are not to be acted on, each with its turn, which says what it was before.
+func (b *Breaker) Frozen() map[string]Turn {
+	out := map[string]Turn{}
+	before := map[string]Turn{}
 	for i := range b.turned {
-		before[b.turned[i].Name] = b.turned[i].Before
+		before[b.turned[i].Name] = b.turned[i]
 	}
 	for _, t := range b.Trips() {
 		for _, name := range t.Names {

@@ -78,8 +78,8 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("%s: %d frozen of %d that turned", c.row, len(frozen), len(turned))
 		}
 		for name, before := range frozen {
-			if !slices.Contains(turned, name) || !slices.Contains(good, before) {
-				t.Errorf("%s: %s is frozen as %q", c.row, name, before)
+			if !slices.Contains(turned, name) || !slices.Contains(good, before.Before) {
+				t.Errorf("%s: %s is frozen as %q", c.row, name, before.Before)
 			}
 		}
 	}
@@ -153,6 +153,11 @@ func TestNewTurn(t *testing.T) {
 		if got.Before != c.before || got.Confirmed != c.confirmed || got.Now != c.f.Owner.Verdict || len(got.Nameservers) != c.ns {
 			t.Errorf("%s: %+v", c.row, got)
 		}
+	}
+	leaving := ruled(dns.Moved, "")
+	leaving.Past = &Past{Trusted: Span{Verdict: dns.Mixed, Reason: dns.ReasonSplit}}
+	if got := NewTurn(leaving, now); got.Before != dns.Mixed || got.BeforeReason != dns.ReasonSplit {
+		t.Errorf("%+v", got)
 	}
 	if got := NewTurn(&Facts{}, now); got.Now != "" {
 		t.Errorf("%+v", got)
