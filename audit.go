@@ -101,10 +101,22 @@ func (a *audit) begin(ctx context.Context, all *inventory.Union, scope string) (
 // reuse notes what a run that was cut knows of a name already. What it could not tell, or nobody can read, is looked at again.
 func (a *audit) reuse(k store.Kept) {
 	rec, err := report.DecodeRecord(k.Record)
-	if v := dns.Verdict(k.Verdict); err != nil || v == "" || v == dns.Unknown || v == dns.NotDelegated {
+	if err != nil || rec.DNS == nil || unsettled(rec.DNS.Verdict, rec.DNS.Registration.State) {
 		return
 	}
 	a.kept[rec.Name] = &rec
+}
+
+// unsettled reports whether a verdict may be another as soon as it is asked about again: it could not be told, or waits for the registry.
+func unsettled(verdict, registration string) bool {
+	switch dns.Verdict(verdict) { //nolint:exhaustive // the others stand
+	case "", dns.Unknown:
+		return true
+	case dns.NotDelegated:
+		state := dns.RegistrationState(registration)
+		return state == dns.RegUnchecked || state == dns.RegUnknown
+	}
+	return false
 }
 
 // compare reads the list of the last audit of the same; for names that stood on the command line, of the whole inventory

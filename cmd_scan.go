@@ -201,7 +201,7 @@ func wire(notes io.Writer, set settings, kind string, asked *registryMemory) (sc
 		}
 	}
 	concurrency := cmp.Or(set.concurrency, usualConcurrency)
-	if kind == "dns" {
+	if kind == "dns" || kind == "audit" && !set.probe {
 		concurrency = set.concurrency // as many as the resolvers bear
 	}
 	networks := dns.NewNetworks(set.ours, set.allowPrivate, set.providerLists(notes)...)

@@ -175,6 +175,18 @@ func TestCAAClimb(t *testing.T) {
 	}
 }
 
+// TestCAAOfADeadResolver holds that a domain is not blamed for the silence of our own resolver.
+func TestCAAOfADeadResolver(t *testing.T) {
+	t.Parallel()
+	n, r := snared(t)
+	a := r.Lookup(t.Context(), Question{Name: "example.com"})
+	n.Fault("*", fixtures.DNSFault{Drop: true})
+	r.InquireTraps(t.Context(), &a, CAARequest{Issuer: "letsencrypt.org", Method: "http-01"})
+	if a.Traps.State != CAAUnchecked {
+		t.Errorf("%s: %s", a.Traps.State, a.Traps.Why)
+	}
+}
+
 // TestCAAIsAskedOnce holds that names of one zone ask the same levels once.
 func TestCAAIsAskedOnce(t *testing.T) {
 	t.Parallel()

@@ -262,7 +262,11 @@ type rewriting struct {
 // rewritten asks for a random name below a zone: NXDOMAIN is right. Where an address comes, and the servers of the zone
 // themselves say that there is none, the resolver makes answers up.
 func (r *Resolver) rewritten(ctx context.Context, x exchanger, zone string) []netip.Addr {
-	return r.rewrites.get(zone, func() (rewriting, bool) {
+	key := zone
+	if x.only != nil {
+		key += " " + x.only.server.String()
+	}
+	return r.rewrites.get(key, func() (rewriting, bool) {
 		name := randomLabel() + "." + zone
 		m := x.exchange(ctx, query{name: name, qtype: mdns.TypeA})[0]
 		if len(m.chain.addrs) == 0 {
@@ -291,6 +295,9 @@ func (r *Resolver) findHost(ctx context.Context, x exchanger, a *Answer) {
 	}
 }
 
+// lies is what is said of a resolver that makes answers up.
+const lies = "the resolver answers with addresses for names that do not exist"
+
 // unmask finds out whether the addresses that are nobody's of ours were made up by the resolver.
 func (r *Resolver) unmask(ctx context.Context, x exchanger, a *Answer) {
 	_, above, _ := strings.Cut(a.Registrable, ".")
@@ -298,7 +305,6 @@ func (r *Resolver) unmask(ctx context.Context, x exchanger, a *Answer) {
 		return
 	}
 	i := r.look(ctx, x, a, a.Registrable)
-	const lies = "the resolver answers with addresses for names that do not exist"
 	switch i.Parent.State {
 	case Undelegated:
 		i.Overruled = lies + "; " + i.Parent.Why
@@ -314,8 +320,40 @@ func (r *Resolver) unmask(ctx context.Context, x exchanger, a *Answer) {
 		i.Overruled = lies + "; " + t.answer.why
 		r.overrule(ctx, x, a, t.answer)
 		a.Apex.Status = StatusNoError
+		r.unmaskTarget(ctx, x, a)
 	case Undivided, DelegationUnasked, DelegationUnknown:
 		i.Odds = lies + ", and the parent zone does not tell whether this one does: " + i.Parent.Why
+	}
+}
+
+// unmaskTarget does for the end of the CNAMEs what unmask does for the name: it may be what does not exist.
+func (r *Resolver) unmaskTarget(ctx context.Context, x exchanger, a *Answer) {
+	target := last(a.CNAMEs)
+	domain := Registrable(target)
+	_, above, _ := strings.Cut(domain, ".")
+	if domain == "" || len(a.Addrs) == 0 || len(r.rewritten(ctx, x, above)) == 0 {
+		return
+	}
+	i := r.look(ctx, x, a, domain)
+	gone := func() {
+		a.A.Status, a.AAAA.Status = StatusNXDomain, StatusNXDomain
+		a.Addrs, a.Dropped = nil, 0
+	}
+	switch i.Parent.State {
+	case Undelegated:
+		gone()
+	case Delegated:
+		t := r.testify(ctx, x, i.Parent, target, 2)
+		switch {
+		case t.answer == nil || t.split:
+			i.Odds = lies + ", and the name servers of " + target + " give no answer that tells"
+		case t.answer.told.status() == StatusNXDomain:
+			gone()
+		default:
+			r.overruleEnd(ctx, x, a, t.answer, target)
+		}
+	case Undivided, DelegationUnasked, DelegationUnknown:
+		i.Odds = lies + ", and the parent zone does not tell whether " + target + " does: " + i.Parent.Why
 	}
 }
 

@@ -270,17 +270,31 @@ func TestDecisionTable(t *testing.T) {
 	}
 }
 
-// TestRewritingResolver holds that a resolver that makes addresses up for what does not exist is found out.
+// TestRewritingResolver holds that a resolver that makes addresses up for what does not exist is found out, whether it is the
+// first, the second, or both.
 func TestRewritingResolver(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{
-		"gone.ru": "not_delegated low", "nothing.ours.ru": "name_missing low", "away.ours.ru": "moved low",
+	for liars, want := range map[string]map[string]string{
+		resolverA + " " + resolverB: {
+			"gone.ru": "free low", "nothing.ours.ru": "name_missing low", "away.ours.ru": "moved low",
+			"lost.ours.ru": "dangling/target_free low", "lost3.ours.ru": "dangling low",
+		},
+		resolverA: {"gone.ru": "free low", "lost.ours.ru": "dangling/target_free low", "lost3.ours.ru": "dangling low"},
+		resolverB: {"gone.ru": "free low", "nothing.ours.ru": "name_missing high", "lost3.ours.ru": "dangling high", "away.ours.ru": "moved low"},
 	} {
-		h := newHierarchy(t, nil)
-		h.Rewrite(at53(resolverA), "93.184.7.7")
-		h.Rewrite(at53(resolverB), "93.184.7.7")
-		if got, _ := h.verdict(t, Question{Name: name}); !strings.HasPrefix(got, want+" |") || !strings.Contains(got, "do not exist") {
-			t.Errorf("%s: got %s, want %s", name, got, want)
+		for name, verdict := range want {
+			t.Run(liars+" "+name, func(t *testing.T) {
+				t.Parallel()
+				h := newHierarchy(t, records{})
+				for liar := range strings.FieldsSeq(liars) {
+					h.Rewrite(at53(liar), "93.184.7.7")
+				}
+				got, a := h.verdict(t, Question{Name: name})
+				told := strings.Contains(got, "do not exist")
+				if !strings.HasPrefix(got, verdict+" |") || strings.HasSuffix(verdict, "low") && !told {
+					t.Errorf("got %s, want %s; %+v", got, verdict, a.Inquiry)
+				}
+			})
 		}
 	}
 }

@@ -57,15 +57,26 @@ func newRDAPClient(cfg *RegistryConfig) (*rdapClient, error) {
 	}}, nil
 }
 
-var errForeignHost = errors.New("it redirects to another host")
+var (
+	errForeignHost   = errors.New("it redirects to another host")
+	errForeignDomain = errors.New("it redirects to another domain")
+)
 
-// sameHost lets no redirect leave the registry's own server: what another one does not find says nothing.
+// sameHost lets no redirect leave the registry's own server, nor the domain that was asked for: what is not found elsewhere says
+// nothing.
 func sameHost(next *http.Request, via []*http.Request) error {
-	if first := via[0].URL; next.URL.Host != first.Host || next.URL.Scheme != first.Scheme || len(via) > rdapRedirectsMax {
+	first := via[0].URL
+	switch {
+	case next.URL.Host != first.Host || next.URL.Scheme != first.Scheme || len(via) > rdapRedirectsMax:
 		return errForeignHost
+	case !strings.EqualFold(askedIn(next.URL), askedIn(first)):
+		return errForeignDomain
 	}
 	return nil
 }
+
+// askedIn returns the last part of a path: the domain that is asked for.
+func askedIn(u *url.URL) string { return u.Path[strings.LastIndexByte(u.Path, '/')+1:] }
 
 // rdapSource asks the RDAP service at a base URL.
 type rdapSource struct {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -522,4 +524,51 @@ func TestEveryMovedNameHasItsTurn(t *testing.T) {
 			t.Errorf("run %d: %d questions, %d names told; want %d", week, n, told, want)
 		}
 	}
+}
+
+// TestWhoisOneAtATime holds that a WHOIS server is asked one question at a time, whoever asks, and that nobody waits for who
+// waits for the limits.
+func TestWhoisOneAtATime(t *testing.T) {
+	t.Parallel()
+	server := fixtures.NewRegistrar(records{"*": {Status: []string{"REGISTERED"}}})
+	var open, most atomic.Int64
+	g := bureau(t, nil, server, func(cfg *RegistryConfig) {
+		cfg.WhoisRate, cfg.Patience = 6, time.Minute
+		dial := cfg.Dial
+		cfg.Dial = func(ctx context.Context, network string, addr netip.AddrPort) (net.Conn, error) {
+			if n := open.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			c, err := dial(ctx, network, addr)
+			return closing{c, func() { open.Add(-1) }}, err
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() { g.Ask(ctx, fmt.Sprintf("d%d.ru", i), Prompt) })
+	}
+	wg.Wait()
+	if most.Load() != 1 || len(server.Asked()) != 6 {
+		t.Errorf("%d connections at a time, %d questions", most.Load(), len(server.Asked()))
+	}
+	wg.Go(func() { g.Ask(ctx, "patient.ru", Patient) })
+	for i := range 3 {
+		if r := g.Ask(t.Context(), fmt.Sprintf("e%d.ru", i), Prompt); r.State != RegUnchecked || r.Retry.IsZero() {
+			t.Errorf("%+v", r)
+		}
+	}
+	cancel()
+	wg.Wait()
+}
+
+// closing is a connection that tells when it is closed.
+type closing struct {
+	net.Conn
+	tell func()
+}
+
+func (c closing) Close() error {
+	c.tell()
+	return c.Conn.Close()
 }

@@ -74,8 +74,9 @@ type Registry struct {
 
 	mu    sync.Mutex // guards all below
 	found map[string]bool
-	since map[string]time.Time // when the limits of a registry first bit
-	spent map[string]time.Time // until when the part of its limits that is for clean names is used up
+	since map[string]time.Time     // when the limits of a registry first bit
+	lines map[string]chan struct{} // the turn at a server that is asked one question at a time
+	spent map[string]time.Time     // until when the part of its limits that is for clean names is used up
 }
 
 // proof says whether a server finds names of a suffix at all.
@@ -113,7 +114,7 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 		}
 		cfg.RDAPURL = strings.TrimSuffix(cfg.RDAPURL, "/") + "/"
 	}
-	g := &Registry{cfg: cfg, table: builtinRegistries(), found: map[string]bool{}, since: map[string]time.Time{}, spent: map[string]time.Time{}}
+	g := &Registry{cfg: cfg, table: builtinRegistries(), found: map[string]bool{}, since: map[string]time.Time{}, spent: map[string]time.Time{}, lines: map[string]chan struct{}{}}
 	client, err := newRDAPClient(&g.cfg)
 	g.client = client
 	return g, err

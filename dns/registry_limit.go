@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -25,7 +26,8 @@ func (g *Registry) settle(ctx context.Context, s source, r Registration, urgency
 
 // limited asks one query where the limits allow it. What was not asked has no AskedAt.
 func (g *Registry) limited(ctx context.Context, s source, domain string, urgency Urgency) (Registration, bool) {
-	again, err := g.reserve(ctx, s, urgency)
+	leave, again, err := g.reserve(ctx, s, urgency)
+	defer leave()
 	switch {
 	case err != nil:
 		return failing(ctx, domain, "the registry's limits could not be kept", err), false
@@ -64,19 +66,46 @@ func limitedUntil(s source, domain string, again time.Time) Registration {
 }
 
 // reserve takes a place for one query, and waits for it as long as patience lasts; else it returns when to come again.
-func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (again time.Time, err error) {
+//
+// A WHOIS server is asked one question at a time: leave, which is to be called whatever comes, lets the next one come.
+func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (leave func(), again time.Time, err error) {
 	g.began.Store(true)
-	if urgency == spare {
-		return g.reserveSpare(ctx, s)
-	}
 	for {
+		if leave = g.enter(ctx, s); ctx.Err() != nil {
+			return leave, time.Time{}, nil // it is told as cut
+		}
 		now := g.cfg.Now()
+		if urgency == spare {
+			again, err = g.reserveSpare(ctx, s)
+			return leave, again, err
+		}
 		if again, err = g.cfg.Memory.Reserve(ctx, s.host(), s.limit(), now); err != nil || again.IsZero() {
-			return again, err
+			return leave, again, err
 		}
+		leave() // nobody waits for who waits for the limits
 		if urgency != Patient || again.After(g.patience(s.host(), now)) || !pause(ctx, max(again.Sub(now), time.Millisecond)) {
-			return again, nil
+			return func() {}, again, nil
 		}
+	}
+}
+
+// enter waits for the turn at a server that is asked one question at a time.
+func (g *Registry) enter(ctx context.Context, s source) (leave func()) {
+	if !s.once() {
+		return func() {}
+	}
+	g.mu.Lock()
+	line := g.lines[s.host()]
+	if line == nil {
+		line = make(chan struct{}, 1)
+		g.lines[s.host()] = line
+	}
+	g.mu.Unlock()
+	select {
+	case line <- struct{}{}:
+		return sync.OnceFunc(func() { <-line })
+	case <-ctx.Done():
+		return func() {}
 	}
 }
 

@@ -78,6 +78,7 @@ func TestRegistryStates(t *testing.T) {
 		{"200 with another object", records{"*": {Code: 200, Raw: `{"objectClassName":"entity"}`}}, RegUnknown, "no RDAP record"},
 		{"more than 1 MiB", records{"*": {Raw: strings.Repeat(" ", 1<<20) + "{}"}}, RegUnknown, "1 MiB"},
 		{"a redirect to a foreign host", records{"*": {Code: 302, Header: http.Header{"Location": {"http://193.0.20.9/domain/example.com"}}}}, RegUnknown, "another host"},
+		{"a redirect to another domain", records{"example.com": {Code: 302, Header: http.Header{"Location": {"/v1/domain/other.com"}}}, "nic.com": {Status: []string{"active"}}}, RegUnknown, "another domain"},
 	} {
 		t.Run(c.row, func(t *testing.T) {
 			t.Parallel()

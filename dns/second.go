@@ -148,6 +148,8 @@ func (r *Resolver) askSecond(ctx context.Context, x exchanger, a *Answer, broken
 		s.Why = "the run was cut"
 	case hides(&b):
 		s.Why = "hides the name by its own policy"
+	case len(b.Addrs) > 0 && r.madeUp(ctx, x, a):
+		s.Why = "answers with addresses for names that do not exist"
 	case b.Loop, len(b.Addrs) > 0, b.A.Status.OK(), b.AAAA.Status.OK(), b.A.Status == StatusServFail, b.AAAA.Status == StatusServFail:
 		s.State = SecondAnswered
 	case broken && b.A.Status == StatusTimeout && b.AAAA.Status == StatusTimeout && r.reaches(ctx, x, a):
@@ -156,6 +158,17 @@ func (r *Resolver) askSecond(ctx context.Context, x exchanger, a *Answer, broken
 		s.Why = "gave no answer (" + b.A.words() + ")"
 	}
 	return s
+}
+
+// madeUp reports whether a resolver makes addresses up in the zone of a name, or of its CNAMEs' end: what it answers there tells
+// nothing.
+func (r *Resolver) madeUp(ctx context.Context, x exchanger, a *Answer) bool {
+	for _, domain := range []string{a.Registrable, Registrable(last(a.CNAMEs))} {
+		if _, above, _ := strings.Cut(domain, "."); domain != "" && len(r.rewritten(ctx, x, above)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // hides reports whether a resolver says that it hides a name by its own policy (RFC 8914 §4.16-4.19), or makes its answer

@@ -36,6 +36,9 @@ func (r *Resolver) InquireTraps(ctx context.Context, a *Answer, ca CAARequest) {
 	defer r.release(e)
 	x := exchanger{e: e}
 	t := &Traps{CAA: r.climb(ctx, x, a.Name)}
+	if t.CAA.FailedAt != "" && !r.reaches(ctx, x, a) {
+		t.CAA = CAASet{} // it is our resolver that fails
+	}
 	t.State, t.Why = t.CAA.Judge(ca)
 	if len(a.Addrs) > 0 {
 		t.HTTPS = r.binding(ctx, x, a.Asked)

@@ -18,11 +18,11 @@ type Sighting struct {
 	Record                    []byte // as it was emitted
 }
 
-// History yields what is known of a name (the A-label), newest first.
+// History yields what is known of a name (the A-label), newest first: of each run what it saw last, of a probe all addresses.
 func (s *Store) History(ctx context.Context, name string) iter.Seq2[Sighting, error] {
 	return rows(ctx, s, scanSighting, `
 		SELECT u.id, u.kind, u.vantage, u.started, u.finished, u.complete, u.trusted, r.verdict, r.reason, r.severity, r.checked, r.since, r.record
-		FROM records r JOIN runs u ON u.id = r.run WHERE r.name = $1
+		FROM records r JOIN runs u ON u.id = r.run WHERE r.name = $1 AND (u.kind = 'probe' OR `+lastOfName+`)
 		UNION ALL
 		SELECT '', h.kind, h.vantage, h.since, h.seen, true, true, h.verdict, h.reason, h.severity, h.seen, h.since, ''
 		FROM history h WHERE h.name = $1 AND NOT EXISTS (
