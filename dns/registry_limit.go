@@ -71,7 +71,8 @@ func limitedUntil(s source, domain string, again time.Time) Registration {
 func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (leave func(), again time.Time, err error) {
 	g.began.Store(true)
 	for {
-		if leave = g.enter(ctx, s); ctx.Err() != nil {
+		entered := false
+		if leave, entered = g.enter(ctx, s); !entered {
 			return leave, time.Time{}, nil // it is told as cut
 		}
 		now := g.cfg.Now()
@@ -89,10 +90,10 @@ func (g *Registry) reserve(ctx context.Context, s source, urgency Urgency) (leav
 	}
 }
 
-// enter waits for the turn at a server that is asked one question at a time.
-func (g *Registry) enter(ctx context.Context, s source) (leave func()) {
+// enter waits for the turn at a server that is asked one question at a time; false is the end of ctx.
+func (g *Registry) enter(ctx context.Context, s source) (leave func(), ok bool) {
 	if !s.once() {
-		return func() {}
+		return func() {}, true
 	}
 	g.mu.Lock()
 	line := g.lines[s.host()]
@@ -103,9 +104,9 @@ func (g *Registry) enter(ctx context.Context, s source) (leave func()) {
 	g.mu.Unlock()
 	select {
 	case line <- struct{}{}:
-		return sync.OnceFunc(func() { <-line })
+		return sync.OnceFunc(func() { <-line }), true
 	case <-ctx.Done():
-		return func() {}
+		return func() {}, false
 	}
 }
 
