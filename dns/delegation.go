@@ -34,7 +34,8 @@ type Delegation struct {
 	// Why tells the state for people.
 	Why string
 
-	split bool // the servers contradict each other
+	split bool   // the servers contradict each other
+	by    string // the server that says so, where it is one that was asked
 	glue  map[string][]netip.Addr
 }
 
@@ -82,33 +83,36 @@ func (r *Resolver) askParent(ctx context.Context, x exchanger, domain string) De
 	for len(addrs) > 0 && !decided(said) {
 		now := addrs[:min(len(addrs), max(1, 2-useful(said)))]
 		addrs = addrs[len(now):]
-		said = append(said, r.askParentServers(ctx, now, domain, zone)...)
+		said = append(said, r.askParentServers(ctx, servers, now, domain, zone)...)
 	}
 	return weigh(d, said)
 }
 
 // askParentServers asks some servers of the parent at once.
-func (r *Resolver) askParentServers(ctx context.Context, addrs []netip.Addr, domain, zone string) []Delegation {
+func (r *Resolver) askParentServers(ctx context.Context, servers []zoneServer, addrs []netip.Addr, domain, zone string) []Delegation {
 	said := make([]Delegation, len(addrs))
 	var wg sync.WaitGroup
 	for i, addr := range addrs {
 		wg.Go(func() {
 			said[i] = referral(r.askDirectly(ctx, addr, query{name: domain, qtype: mdns.TypeNS}), domain, zone)
 			said[i].Why = addr.String() + " " + said[i].Why
+			at := slices.IndexFunc(servers, func(s zoneServer) bool { return slices.Contains(s.addrs, addr) })
+			said[i].by = servers[at].name
 		})
 	}
 	wg.Wait()
 	return said
 }
 
+// useful counts the servers that said something: two addresses of one are one.
 func useful(said []Delegation) int {
-	n := 0
+	by := map[string]bool{}
 	for i := range said {
 		if said[i].State != DelegationUnknown {
-			n++
+			by[said[i].by] = true
 		}
 	}
-	return n
+	return len(by)
 }
 
 func decided(said []Delegation) bool { return useful(said) >= 2 }
@@ -116,21 +120,22 @@ func decided(said []Delegation) bool { return useful(said) >= 2 }
 // weigh makes one statement of what the servers of the parent said. That a name is not there takes two that agree; a
 // delegation is believed of one where no other answers.
 func weigh(d Delegation, said []Delegation) Delegation {
-	votes := map[DelegationState]int{}
+	states := map[DelegationState]bool{}
 	var why []string
 	for i := range said {
-		votes[said[i].State]++
+		states[said[i].State] = true
 		why = append(why, said[i].Why)
 	}
 	d.Why = strings.Join(why, "; ")
-	delete(votes, DelegationUnknown)
-	if len(votes) > 1 {
+	delete(states, DelegationUnknown)
+	if len(states) > 1 {
 		d.split = true
 		return d
 	}
+	agreed := useful(said) >= 2
 	for i := range said {
 		s := &said[i]
-		if s.State == DelegationUnknown || s.State != Delegated && votes[s.State] < 2 {
+		if s.State == DelegationUnknown || s.State != Delegated && !agreed {
 			continue
 		}
 		d.State, d.Nameservers, d.glue = s.State, s.Nameservers, s.glue

@@ -88,7 +88,7 @@ func newHierarchy(t *testing.T, known records) *hierarchy {
 		return h
 	}
 	known["nic.ru"] = fixtures.RegistryRecord{Status: []string{"REGISTERED"}}
-	known["nic.net"] = known["nic.ru"]
+	known["nic.net"], known["nic.su"] = known["nic.ru"], known["nic.ru"]
 	h.server = fixtures.NewRegistrar(known)
 	n.Whois("193.0.20.2", h.server)
 	h.registry, err = NewRegistry(RegistryConfig{
@@ -267,6 +267,19 @@ func TestDecisionTable(t *testing.T) {
 				t.Errorf("%d questions to the registry: %v", len(h.server.Asked()), h.server.Asked())
 			}
 		})
+	}
+}
+
+// TestTwoAddressesAreOneServer holds that a parent zone with one server, at two addresses, makes nothing free.
+func TestTwoAddressesAreOneServer(t *testing.T) {
+	t.Parallel()
+	h := newHierarchy(t, records{})
+	h.Zone("su", "@ NS a.dns.single.net.")
+	h.Zone("single.net", "a.dns A 193.232.128.7\na.dns A 193.232.142.18")
+	h.Auth("193.232.128.7", "su")
+	h.Auth("193.232.142.18", "su")
+	if got, a := h.verdict(t, Question{Name: "gone.su"}); !strings.HasPrefix(got, "not_delegated") || !strings.Contains(got, "not heard to agree") {
+		t.Errorf("got %s; %+v", got, a.Inquiry)
 	}
 }
 
