@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +68,48 @@ func TestAllServersDead(t *testing.T) {
 	in.Fault("*", fixtures.DNSFault{Drop: true})
 	if a := ask(t, r, "v6.example.test"); a.A.Status != StatusTimeout || a.A.Attempts > 5 {
 		t.Errorf("%s after %d attempts", words(a), a.A.Attempts)
+	}
+}
+
+// TestCutOffRunEnds holds that a list comes to its end though no server answers any more, that no name is given up before all were
+// silent for long, and that what still waits is asked once one is back.
+func TestCutOffRunEnds(t *testing.T) {
+	t.Parallel()
+	for _, returns := range []bool{false, true} {
+		t.Run(fmt.Sprintf("returns %t", returns), func(t *testing.T) {
+			t.Parallel()
+			const n = 3000
+			in, _, server := crowd(t, n, fixtures.Link{}, nil)
+			r, err := New(Config{Servers: []netip.AddrPort{server}, Dial: in.Dial, Timeout: 200 * time.Millisecond, Concurrency: 400, Rate: 2000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.silence = time.Second
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			good, given, canceled := 0, 0, 0
+			r.Resolve(ctx, names(n), func(a Answer) {
+				switch {
+				case a.A.Status == StatusCanceled:
+					canceled++
+				case a.A.Status.OK():
+					good++
+				case strings.Contains(a.A.Trouble, "no resolver has answered anything for 1s"):
+					given++
+				}
+				switch {
+				case good == 100 && given == 0:
+					in.Link(server, fixtures.Link{Loss: 1})
+				case returns && given == 200:
+					in.Link(server, fixtures.Link{})
+				}
+			})
+			switch {
+			case canceled > 0, given < 200:
+				t.Errorf("%d answered, %d given up, %d cut", good, given, canceled)
+			case returns && good < 1000:
+				t.Errorf("only %d were answered, though the server came back", good)
+			}
+		})
 	}
 }

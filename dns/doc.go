@@ -13,7 +13,8 @@
 //     and the wait goes on.
 //   - A truncated reply is asked again over TCP (RFC 7766 §5).
 //   - A query that got no usable reply is sent to the next resolver first, then again. It is given up after Attempts
-//     at servers that answered others meanwhile; where nobody is answered, or our own queries get lost, it is asked on.
+//     at servers that answered others meanwhile; where nobody is answered, or our own queries get lost, it is asked on. Once all
+//     servers have been silent for four timeouts, 20 s at least, what waits is given up, 200 names a second, until one answers.
 //   - How many queries are on their way to a server follows from what it bears: few at first, more while nothing is lost
 //     and its queue stays short, fewer at once where queries get lost. A rate is never exceeded. How long a reply is
 //     waited for follows from the round trip and from the slowest replies of late.

@@ -32,6 +32,8 @@ type engine struct {
 	poke   chan struct{} // wakes the clock
 	// socketQueries is how many queries leave by one socket: the next has another source port (RFC 5452 §9.2).
 	socketQueries int
+	// silence is how long all servers must have answered nobody before names are given up unasked.
+	silence time.Duration
 
 	mu      sync.Mutex // guards all below, and all of upstreams, sockets, transactions and groups
 	closed  bool
@@ -42,6 +44,7 @@ type engine struct {
 	wheel   wheel
 	alarm   instant // when the clock looks next; 0 is never
 	random  *rand.ChaCha8
+	drained instant   // when names were given up last, or could have been
 	hungry  sync.Cond // feeders wait on it until fresh runs low
 	spare   *task
 	tcp     chan struct{} // a token for each connection
@@ -54,6 +57,7 @@ func newEngine(ctx context.Context, cfg *Config, order func() []int) *engine {
 	e := &engine{
 		cfg: cfg, order: order, began: cfg.Now(), ctx: ctx, cancel: cancel,
 		poke: make(chan struct{}, 1), random: rand.NewChaCha8(seed), tcp: make(chan struct{}, 32), socketQueries: 1 << 16,
+		silence: max(silenceMin, 4*cfg.Timeout),
 	}
 	e.hungry.L = &e.mu
 	for i, s := range cfg.Servers {

@@ -84,7 +84,8 @@ type Resolver struct {
 	engine *engine    // nil while nobody needs it
 	users  int
 
-	socketQueries int // a test's; 0 is the engine's own
+	socketQueries int           // a test's; 0 is the engine's own
+	silence       time.Duration // likewise
 }
 
 // New returns a Resolver. It opens nothing yet.
@@ -120,6 +121,7 @@ func (r *Resolver) engage(ctx context.Context) *engine {
 	if r.engine == nil {
 		r.engine = newEngine(ctx, &r.cfg, func() []int { return *r.order.Load() })
 		r.engine.socketQueries = cmp.Or(r.socketQueries, r.engine.socketQueries)
+		r.engine.silence = cmp.Or(r.silence, r.engine.silence)
 	}
 	r.users++
 	return r.engine

@@ -3,6 +3,7 @@ package dns
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // stage is where a transaction stands.
@@ -238,6 +239,7 @@ func (e *engine) due(q *transaction, now instant) {
 // otherwise the server is at fault, and a query that is known to have an answer finds out whether it lives.
 func (e *engine) expire(q *transaction, u *upstream, sent, now instant) {
 	e.uncount(q.last)
+	defer e.drain(now)
 	u.timedOut(now)
 	heard := u.aliveAt(sent)
 	if !heard {
@@ -281,6 +283,35 @@ func (e *engine) linger(q *transaction, u *upstream, now instant) {
 // lives reports whether a server is there that was not found dead: where all are, an attempt at one is as good as at another.
 func (e *engine) lives() bool {
 	return slices.ContainsFunc(e.servers, func(u *upstream) bool { return !u.dead })
+}
+
+const (
+	silenceMin = 20 * time.Second
+	drainRate  = 400 // transactions a second: 200 names
+)
+
+// drain gives up, at a bounded rate, what waits to be sent while no server has answered anybody for long. A few queries go on
+// finding out whether one is back, and what still waits then is asked; but a run that is cut off for good comes to its end.
+func (e *engine) drain(now instant) {
+	since := now - e.drained
+	e.drained = now
+	for _, u := range e.servers {
+		if !u.dead || now-u.lastReply < e.silence {
+			return
+		}
+	}
+	for range int64(min(since, time.Second)) * drainRate / int64(time.Second) {
+		q := e.follow.head
+		if q == nil {
+			q = e.fresh.head
+		}
+		if q == nil {
+			break
+		}
+		q.out.reply.Trouble = "no resolver has answered anything for " + e.silence.String()
+		e.finish(q)
+	}
+	e.hungry.Broadcast()
 }
 
 // retry queues a transaction for the server whose turn it is, or ends it where all attempts are made.
