@@ -85,7 +85,7 @@ func (a *audit) begin(ctx context.Context, all *inventory.Union, scope string) (
 		a.recording, err = a.store.Begin(ctx, a.run)
 		return err
 	}
-	a.run, a.run.Counts = cut, report.Counts{} // every name is counted anew, those that are known too
+	a.run = cut // every name is counted anew, those that are known too
 	if a.recording, err = a.store.Resume(ctx, cut); err != nil {
 		return err
 	}
@@ -349,11 +349,7 @@ func (a *audit) freeze() (why string) {
 			continue
 		}
 		d := *row.Record.DNS // what is kept says what was seen
-		seen := d.Verdict
-		if d.Reason != "" {
-			seen += "/" + d.Reason
-		}
-		d.Evidence = append([]string{"frozen: this audit saw " + seen + ", with too many others at once"}, d.Evidence...)
+		d.Evidence = append([]string{"frozen: this audit saw " + told(d.Verdict, d.Reason, "") + ", with too many others at once"}, d.Evidence...)
 		d.Verdict, d.Reason, d.Confidence = string(before.Before), string(before.BeforeReason), string(dns.Low)
 		row.Record.DNS = &d
 		row.Section, row.Action = triage.SectionFrozen, triage.ActionInvestigate

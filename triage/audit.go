@@ -16,8 +16,6 @@ type Standing struct {
 	Findings []Finding
 	// Retry is when the registry may be asked, where its limits did not allow it yet; zero else.
 	Retry time.Time
-	// Frozen says that the verdict turned bad together with too many others; see [Breaker].
-	Frozen bool
 }
 
 // Section says where a name stands on the list of an audit.
@@ -29,7 +27,7 @@ const (
 	SectionAttention   Section = "attention"   // ours, at least in part, and something about it is wrong
 	SectionUnconfirmed Section = "unconfirmed" // seen once, or by one resolver alone: nothing is done yet
 	SectionPending     Section = "pending"     // the registry's limits did not allow to ask yet
-	SectionFrozen      Section = "frozen"      // turned bad together with too many others
+	SectionFrozen      Section = "frozen"      // turned bad together with too many others, as a [Breaker] tells after all were seen
 	SectionUnknown     Section = "unknown"     // it could not be told
 	SectionSettled     Section = "settled"     // stood on the last list and does no longer
 )
@@ -53,22 +51,17 @@ const (
 // Listed reports whether a name stands on the list: something is wrong with where it points, or with what may be ordered
 // for it. What a server shows is no manager's business.
 func (s *Standing) Listed() bool {
-	return s.Frozen || slices.ContainsFunc(s.Findings, listed)
+	return slices.ContainsFunc(s.Findings, Finding.Listed)
 }
 
 // Listed reports whether a finding puts its name on the list of an audit.
-func (f Finding) Listed() bool { return listed(f) }
-
-// listed reports whether a finding puts its name on the list.
-func listed(f Finding) bool {
+func (f Finding) Listed() bool {
 	return f.Severity != OK && slices.ContainsFunc(rules, func(r rule) bool { return r.code == f.Code && r.about == ofName })
 }
 
-// Section returns where a listed name stands.
+// Section returns where a listed name stands by itself: neither frozen nor settled, which others and the last list tell.
 func (s *Standing) Section() Section {
 	switch {
-	case s.Frozen:
-		return SectionFrozen
 	case s.untold() || s.Verdict == dns.Invalid:
 		return SectionUnknown
 	case !s.away():
@@ -87,7 +80,7 @@ func (s *Standing) untold() bool { return s.Verdict == dns.Unknown || s.Verdict 
 // away reports whether nobody reaches us by the name itself, and nobody said that this is as it should be.
 func (s *Standing) away() bool {
 	astray := slices.Contains(orphaned, s.Verdict) || s.Verdict == dns.Proxied && s.Reason == dns.ReasonNotOurs
-	return astray && slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Name == "" && listed(f) })
+	return astray && slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Name == "" && f.Listed() })
 }
 
 // Action returns what is proposed for the name as a whole: nothing but watching where it is not sure, else what the worst
@@ -96,14 +89,14 @@ func (s *Standing) Action() Action {
 	switch s.Section() {
 	case SectionUnconfirmed, SectionPending:
 		return ActionWatch
-	case SectionFrozen, SectionUnknown:
+	case SectionUnknown:
 		return ActionInvestigate
-	case SectionOrphan, SectionAttention, SectionSettled:
+	case SectionOrphan, SectionAttention, SectionFrozen, SectionSettled:
 	}
 	further := ActionNone
 	for _, f := range s.Findings {
 		switch {
-		case !listed(f):
+		case !f.Listed():
 		case f.Name == "":
 			return f.Action
 		case further == ActionNone:
@@ -117,7 +110,7 @@ func (s *Standing) Action() Action {
 func (s *Standing) Severity() Severity {
 	worst := OK
 	for _, f := range s.Findings {
-		if listed(f) && f.Severity.Rank() > worst.Rank() {
+		if f.Listed() && f.Severity.Rank() > worst.Rank() {
 			worst = f.Severity
 		}
 	}
@@ -130,7 +123,7 @@ func (s *Standing) ChangeFrom(before *Standing) Change {
 	switch {
 	case before == nil || !before.Listed():
 		return ChangeNew
-	case s.untold() || s.Frozen:
+	case s.untold():
 		return ChangeUnchanged
 	case before.Verdict == s.Verdict && before.Reason == s.Reason && before.Severity() == s.Severity():
 		return ChangeUnchanged

@@ -24,8 +24,6 @@ func TestAuditSection(t *testing.T) {
 	pending.Retry = time.Unix(1, 0)
 	held := stood(dns.Moved, "", dns.Low, found(MovedAway, ActionWatch))
 	held.Retry = pending.Retry
-	frozen := stood(dns.Moved, "", dns.Low, found(MovedAway, ActionCallCustomer))
-	frozen.Frozen = true
 	for _, c := range []struct {
 		row     string
 		s       *Standing
@@ -45,7 +43,6 @@ func TestAuditSection(t *testing.T) {
 		{"could not be told", stood(dns.Unknown, "", dns.Low, found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
 		{"a failure of our own", stood("", "", "", found(Inconclusive, ActionInvestigate)), SectionUnknown, ActionInvestigate},
 		{"no name that can be looked at", stood(dns.Invalid, "", dns.High, found(InvalidName, ActionInvestigate)), SectionUnknown, ActionInvestigate},
-		{"turned bad with many others", frozen, SectionFrozen, ActionInvestigate},
 		{"the name itself goes before a further one", stood(dns.Moved, "", dns.High, func() Finding {
 			f := other
 			f.Severity = Urgent
